@@ -5,7 +5,8 @@ A workload is a module with
 * `CASES`, a tuple of `Case`,
 * `inputs(**params)`, which returns named NumPy arrays, the same in every process,
 * `PEERS`, a table: peer -> function of (params, data) that returns `Made`,
-* `FIGURES` (for cases with a unit), a table: peer -> function of (params, data) that returns a number.
+* `FIGURES` (for cases with a unit), a table: peer -> function of (params, data) that returns a
+  number.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,8 +22,8 @@ MODES = ("unjitted", "jitted")
 class Case:
     """One row of a workload's table.
 
-    `tiny` overrides `params` where only correctness is asked for. `skip` names the peers that are not
-    run, with the reason, which is printed. A case with a `unit` measures a figure of its own.
+    `tiny` overrides `params` where only correctness is asked for. `skip` names the peers that are
+    not run, with the reason, which is printed. A case with a `unit` measures a figure of its own.
     """
 
     name: str

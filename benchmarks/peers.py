@@ -8,6 +8,7 @@ user does by changing the import line. Where a peer spells things differently, i
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -41,7 +42,10 @@ def import_peer(peer: str) -> str:
         module.config.update("jax_enable_x64", True)
     if peer == "torch":
         module.set_num_threads(1)
-    return str(getattr(module, "__version__", "unknown"))
+    try:
+        return importlib.metadata.version(MODULES[peer])
+    except importlib.metadata.PackageNotFoundError:
+        return "from its source folder"
 
 
 def jax_wait(out: Any) -> None:

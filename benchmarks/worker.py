@@ -1,7 +1,7 @@
 """One cell, in a process of its own: `python -m benchmarks.worker REQUEST.json`.
 
-The request names the workload, case, peer, mode, scale, core and the inputs' file. The answer goes to
-files beside it: numbers to `answer.json`, the result's arrays to `answer.npz`.
+The request names the workload, case, peer, mode, scale, core and the inputs' file. The answer goes
+to files beside it: numbers to `answer.json`, the result's arrays to `answer.npz`.
 """
 
 from __future__ import annotations

@@ -95,8 +95,8 @@ def resident_peak():
 def peak_bytes(call, args, wait):
     """What one warm call adds at its peak: by the kernel's count, else by Python's.
 
-    Linux can restart the count of the highest resident memory, which sees every allocator; elsewhere
-    tracemalloc has to do, which sees NumPy's arrays alone.
+    Linux can restart the count of the highest resident memory, which sees every allocator;
+    elsewhere tracemalloc has to do, which sees NumPy's arrays alone.
     """
     restart = Path("/proc/self/clear_refs")
     if restart.exists():

@@ -1,4 +1,4 @@
-"""A scalar function of twenty operations: what one operation costs when the numbers cost nothing."""
+"""A scalar function of twenty operations: what an operation costs when its numbers cost nothing."""
 
 import math
 

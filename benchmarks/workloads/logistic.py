@@ -106,13 +106,12 @@ def with_autograd(params, data):
     import autograd
 
     f = peers.rebind(loss, autograd.numpy)
-    product = autograd.hessian_vector_product(f)
     return choose(
         params,
         data,
         peers.eager_made,
         gradient=autograd.grad(f),
-        hvp=lambda w, X, y, v: product(w, X, y, v),
+        hvp=autograd.hessian_vector_product(f),
         hessian=autograd.hessian(f),
     )
 

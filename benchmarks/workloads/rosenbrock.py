@@ -1,4 +1,4 @@
-"""Rosenbrock's function: gradient, Hessian-vector product and Hessian, from tiny to small arrays."""
+"""Rosenbrock's function: gradient, Hessian-vector product, Hessian; on tiny to small arrays."""
 
 import numpy as np
 
