@@ -64,7 +64,7 @@ def about(settings: runner.Settings, cells: list[dict], absent: dict[str, str]) 
         "* " + ", ".join(f"{peer} {version}" for peer, version in versions.items()),
         *(f"* **{peer} is left out**: {reason}" for peer, reason in absent.items()),
         f"* Scale: {settings.scale}. Every cell ran in a fresh process, its inputs already in the",
-        "  peer's own arrays; imports are not in the first call. Steady: the median of many repeats.",
+        "  peer's own arrays; imports are not in the first call. Steady: median of many repeats.",
         "* In brackets: times the best peer's time in that column (a peer without a jit competes",
         "  in the jitted column with its un-jitted time). Results were compared first; `off by`",
         "  is the largest difference to NumPy by hand, over the largest number in that array.",
