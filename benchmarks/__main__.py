@@ -63,6 +63,8 @@ def about(settings: runner.Settings, cells: list[dict], absent: dict[str, str]) 
         "OMP_NUM_THREADS and its kin are 1, OPENBLAS_CORETYPE is unset for all.",
         "* " + ", ".join(f"{peer} {version}" for peer, version in versions.items()),
         *(f"* **{peer} is left out**: {reason}" for peer, reason in absent.items()),
+        "* PyTorch is measured eager, without torch.compile, by its fastest idiom; autograd has no",
+        "  jit; JAX computes in float64 like everybody.",
         f"* Scale: {settings.scale}. Every cell ran in a fresh process, its inputs already in the",
         "  peer's own arrays; imports are not in the first call. Steady: median of many repeats.",
         "* In brackets: times the best peer's time in that column (a peer without a jit competes",

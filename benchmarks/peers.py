@@ -80,8 +80,7 @@ def eager_made(function: Callable, *args: Any, why_not: str = "has no jit") -> M
 
 def torch_made(function: Callable, *args: Any) -> Made:
     """PyTorch, eager, on tensors."""
-    reason = "eager PyTorch is measured; torch.compile needs a C++ compiler and minutes"
-    return eager_made(function, *(to_torch(arg) for arg in args), why_not=reason)
+    return eager_made(function, *(to_torch(arg) for arg in args), why_not="not compiled")
 
 
 def to_torch(value: Any) -> Any:
@@ -105,6 +104,26 @@ def torch_grad(function: Callable, argnums: tuple[int, ...] = (0,)) -> Callable:
         return grads[0] if len(argnums) == 1 else grads
 
     return gradient
+
+
+def torch_hvp(function: Callable) -> Callable:
+    """Backward through backward: several times as fast as torch.func.jvp of torch.func.grad."""
+    import torch
+
+    def product(x: Any, *rest: Any) -> Any:
+        *others, v = rest
+        x = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(function(x, *others), x, create_graph=True)
+        return torch.autograd.grad(gradient, x, v)[0]
+
+    return product
+
+
+def torch_hessian(function: Callable) -> Callable:
+    """The Hessian row by row, which beats torch.func.hessian at these sizes."""
+    import torch
+
+    return lambda x, *rest: torch.autograd.functional.hessian(lambda x: function(x, *rest), x)
 
 
 def to_numpy(out: Any) -> list[np.ndarray]:

@@ -89,16 +89,14 @@ def with_jax(params, data):
 
 
 def with_torch(params, data):
-    import torch
 
-    gradient = torch.func.grad(torch_loss)
     return choose(
         params,
         data,
         peers.torch_made,
         gradient=peers.torch_grad(torch_loss),
-        hvp=lambda w, X, y, v: torch.func.jvp(lambda w: gradient(w, X, y), (w,), (v,))[1],
-        hessian=torch.func.hessian(torch_loss),
+        hvp=peers.torch_hvp(torch_loss),
+        hessian=peers.torch_hessian(torch_loss),
     )
 
 

@@ -106,8 +106,8 @@ def with_torch(params, data):
         data,
         peers.torch_made,
         gradient=peers.torch_grad(f),
-        hvp=lambda x, v: torch.func.jvp(torch.func.grad(f), (x,), (v,))[1],
-        hessian=torch.func.hessian(f),
+        hvp=peers.torch_hvp(f),
+        hessian=peers.torch_hessian(f),
     )
 
 
