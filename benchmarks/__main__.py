@@ -66,7 +66,7 @@ def about(settings: runner.Settings, cells: list[dict], absent: dict[str, str]) 
         "* PyTorch is measured eager, without torch.compile, by its fastest idiom; autograd has no",
         "  jit; JAX computes in float64 like everybody.",
         f"* Scale: {settings.scale}. Every cell ran in a fresh process, its inputs already in the",
-        "  peer's own arrays; imports are not in the first call. Steady: median of many repeats.",
+        "  peer's own arrays; imports are not in the first call. Medians of many repeats.",
         "* In brackets: times the best peer's time in that column (a peer without a jit competes",
         "  in the jitted column with its un-jitted time). Results were compared first; `off by`",
         "  is the largest difference to NumPy by hand, over the largest number in that array.",

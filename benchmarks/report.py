@@ -83,8 +83,12 @@ def _entry(cells: list[dict], peer: str, column: tuple[str, str, str]) -> str:
         return ""
     if (value := seconds(found[0], number)) is None:
         return found[0]["status"].upper()
-    best = best_peer(cells, mode, number)
-    return f"{human(value)} ({ratio(value, best[0])})" if best else f"{human(value)} (no peer)"
+    if best := best_peer(cells, mode, number):
+        return f"{human(value)} ({ratio(value, best[0])})"
+    hand = [t for c in cells if c["peer"] == BY_HAND and (t := seconds(c, number)) is not None]
+    return (
+        f"{human(value)} ({ratio(value, hand[0])} by hand)" if hand else f"{human(value)} (alone)"
+    )
 
 
 def _agreement(cells: list[dict], peer: str) -> str:
@@ -168,10 +172,11 @@ def summary(cells: list[dict]) -> str:
     for (workload, case), group in itertools.groupby(cells, lambda c: (c["workload"], c["case"])):
         group = list(group)
         entries = [_summary_entry(group, mode, number) for _, mode, number in COLUMNS]
+        entries.append(_against_hand(group))
         if any(entries):
-            rows.append([f"{workload}: {case}", *entries, _against_hand(group)])
+            rows.append([f"{workload}: {case}", *entries])
     if not rows:
-        return "funcgrad or all of its peers are missing: there are no ratios to report."
+        return "funcgrad is missing, or has nothing to be compared with: no ratios to report."
     header = [f"funcgrad / best peer: {column[0]}" for column in COLUMNS]
     return table(["case", *header, "best / by hand"], rows)
 

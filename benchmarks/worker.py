@@ -21,7 +21,9 @@ def pin(core: int | None) -> None:
         os.sched_setaffinity(0, {core})
 
 
-def run_cell(workload: Any, case: Any, peer: str, mode: str, scale: str, data: dict) -> dict:
+def run_cell(
+    workload: Any, case: Any, peer: str, mode: str, scale: str, data: dict, first_only: bool = False
+) -> dict:
     """Make, call, time: the numbers of a cell, and its arrays under 'arrays'."""
     from benchmarks import peers, timing
 
@@ -33,8 +35,10 @@ def run_cell(workload: Any, case: Any, peer: str, mode: str, scale: str, data: d
     if call is None:
         return {"status": "none", "reason": made.why_not}
     out, first = timing.first_call(call, made.args, made.wait)
-    numbers = timing.steady(call, made.args, made.wait, timing.PATIENCE[scale])
-    return {"status": "ok", "first": first, "steady": numbers, "arrays": peers.to_numpy(out)}
+    cell = {"status": "ok", "first": first, "arrays": peers.to_numpy(out)}
+    if not first_only:
+        cell["steady"] = timing.steady(call, made.args, made.wait, timing.PATIENCE[scale])
+    return cell
 
 
 def import_seconds(peer: str) -> tuple[str, float]:
@@ -58,7 +62,8 @@ def answer(request: dict, folder: Path) -> dict:
     case = find_case(workload, request["case"])
     with np.load(request["data"]) as stored:
         data = dict(stored)
-    cell = run_cell(workload, case, request["peer"], request["mode"], request["scale"], data)
+    asked = (request["peer"], request["mode"], request["scale"])
+    cell = run_cell(workload, case, *asked, data, request["first_only"])
     arrays = cell.pop("arrays", [])
     np.savez(folder / "answer.npz", *arrays)
     return {**cell, "version": version, "import": seconds}

@@ -208,7 +208,12 @@ def test_a_cell_runs_in_its_own_process():
 
 def test_a_failing_worker_is_a_fault(tmp_path):
     request = {"workload": "no such", "peer": BY_HAND, "core": None, "scale": "tiny"}
-    request |= {"case": "c", "mode": "unjitted", "data": str(tmp_path / "none.npz")}
+    request |= {
+        "first_only": False,
+        "case": "c",
+        "mode": "unjitted",
+        "data": str(tmp_path / "none.npz"),
+    }
     found = runner.ask(request, runner.Settings(), tmp_path)
     assert found["status"] == "failed"
     assert "no workload 'no such'" in found["reason"]
