@@ -1,15 +1,18 @@
 """The house rules hold: style, types, layers, lengths, and a documented public surface."""
 
 import importlib
+import importlib.util
 import inspect
+import re
 import subprocess
 import sys
 import textwrap
+import types
 from pathlib import Path
 
 import pytest
 
-from tests import house
+from tests import conftest, house
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "funcgrad"
@@ -143,6 +146,28 @@ def test_lengths_do_not_count_docstrings(tmp_path):
     doc = '    """\n' + "    text\n" * 60 + '    """\n'
     root = plant(tmp_path, tree="def f():\n" + doc + "    return 1\n")
     assert house.length_violations(root) == []
+
+
+def test_gpu_tests_say_why_they_are_skipped(monkeypatch):
+    probe = conftest.why_no_gpu.__wrapped__  # without its cache
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "CuPy is not installed" in probe()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setitem(sys.modules, "cupy", types.SimpleNamespace(is_available=lambda: False))
+    assert "finds none" in probe()
+    monkeypatch.setitem(sys.modules, "cupy", types.SimpleNamespace(is_available=lambda: True))
+    assert probe() is None
+    monkeypatch.setitem(
+        sys.modules, "cupy", types.SimpleNamespace()
+    )  # as if its driver were broken
+    assert "does not work" in probe()
+
+
+@pytest.mark.parametrize("job", ["main job", "tests"])
+def test_readme_has_the_commands_of_the_gate(job):
+    readme = (ROOT / "README.md").read_text()
+    assert re.search(f"<!-- gate: {job} -->\n```sh\n.+\n```", readme)
+    assert f'run_readme "{job}"' in (ROOT / ".ci" / "run").read_text()
 
 
 def test_missing_examples_are_caught():
