@@ -31,7 +31,7 @@ class Node:
         self.segment: Any = None
         self.shared = False  # captures something that later operations may share
         self.outs = eqn.outvars if eqn is not None else ()
-        self.out = self.outs[0] if len(self.outs) == 1 else None
+        self.out = self.outs[0] if eqn is not None and not eqn.prim.multiple else None
 
 
 class Root(Node):
