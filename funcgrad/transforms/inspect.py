@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from funcgrad.errors import ConcretizationError
 from funcgrad.ir.avals import array_aval, aval_of
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
 from funcgrad.ir.text import print_jaxpr
 from funcgrad.ops.call import apply, inlined
 from funcgrad.trace.core import Trace
-from funcgrad.trace.source import here
 from funcgrad.trace.tracer import is_traced
 from funcgrad.trace.tree import Root
+from funcgrad.transforms.abstract import abstract
 from funcgrad.transforms.tracing import (
     Traced,
     argument_names,
@@ -25,7 +24,7 @@ from funcgrad.transforms.tracing import (
 )
 from funcgrad.tree import unflatten
 
-__all__ = ["AbstractTrace", "ClosedJaxpr", "ShapeDtype", "eval_shape", "make_jaxpr"]
+__all__ = ["ClosedJaxpr", "ShapeDtype", "eval_shape", "make_jaxpr"]
 
 
 class ShapeDtype:
@@ -55,38 +54,6 @@ class ShapeDtype:
 
     def __repr__(self) -> str:
         return f"ShapeDtype(shape={self.shape}, dtype={self.dtype})"
-
-
-class AbstractTrace(Trace):
-    """A trace without values: Python may not decide on them."""
-
-    __slots__ = ("where",)
-
-    abstract = True
-    differentiates = False
-
-    def __init__(self, root: Root, inputs: list[Any], where: str):
-        super().__init__(root, inputs)
-        self.where = where
-
-    def demand(self, var: Var) -> Any:
-        position = self.root.positions.get(var)
-        if position is not None and position >= len(self.root.invars):
-            return self.inputs[position]  # captured: it has a value outside
-        name = f"'{var.name}' " if var.name else ""
-        raise ConcretizationError(
-            f"{self.where}: the value of {name}({var.aval}) is not known while tracing "
-            f"(at {here()}); use np.where, funcgrad.cond or funcgrad.while_loop for what depends on it"
-        )
-
-    def _run_now(self, node: Any) -> None:
-        """Nothing can be run here; it fails, if it does, when the program runs."""
-
-
-def abstract(f: Any, avals: tuple[Any, ...], call: Any, where: str, names: Any = ()) -> Traced:
-    """Trace a call over avals alone. Captured values become inputs behind the arguments."""
-    t = AbstractTrace(Root(avals, names), [None] * len(avals), where)
-    return run_trace(t, call)
 
 
 class ClosedJaxpr:
@@ -198,7 +165,6 @@ def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     leaves, defs = flatten_all(args)
     avals = tuple(abstract_aval(x) for x in leaves)
     traced = abstract(f, avals, lambda xs: f(*unflatten_all(defs, xs), **kwargs), "eval_shape")
-    traced.trace.release()
     outs = [ShapeDtype(v.aval.shape, v.aval.dtype) for v in traced.outs]
     return unflatten(traced.treedef, outs)
 

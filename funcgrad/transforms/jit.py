@@ -23,8 +23,8 @@ from funcgrad.ir.jaxpr import Jaxpr, Var
 from funcgrad.trace.core import Decision, Trace, running
 from funcgrad.trace.guards import Guard, guards_of, random_reads
 from funcgrad.trace.purity import Watch
+from funcgrad.trace.source import here
 from funcgrad.trace.tree import Root
-from funcgrad.transforms.inspect import AbstractTrace
 from funcgrad.transforms.tracing import Traced, argument_names, name_of, run_trace, transformed
 from funcgrad.tree import flatten, paths, unflatten
 
@@ -324,9 +324,11 @@ class StrictTrace(JitTrace):
     __slots__ = ()
 
     def decision(self, var: Var) -> Any:
-        return AbstractTrace.demand(self, var)  # type: ignore[arg-type]
-
-    where = "jit(branches='error')"
+        name = f"'{var.name}' " if var.name else ""
+        raise ConcretizationError(
+            f"jit(branches='error'): Python decides on the traced value {name}({var.aval}) at "
+            f"{here()}; use np.where, funcgrad.cond or funcgrad.while_loop, or allow branches"
+        )
 
 
 _UNKNOWN = object()
