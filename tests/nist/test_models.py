@@ -6,7 +6,7 @@ import pytest
 from funcgrad import grad, hessian, hvp, jacrev
 from funcgrad.nist import MODELS
 from funcgrad.nist.fit import half_sum_of_squares, jacobian_of, residuals_of
-from tests.nist.problems import PROBLEMS, STEP, complex_step_jacobian
+from tests.nist.problems import PROBLEMS, complex_step_jacobian
 
 each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=list(PROBLEMS))
 
@@ -16,9 +16,10 @@ def points(problem):
 
 
 def assert_close(actual, expected, rtol=1e-10):
-    """Relative to the largest element of each row's column: a zero need not be hit exactly."""
-    scale = np.max(np.abs(expected), axis=0, keepdims=True)
-    np.testing.assert_array_less(np.abs(actual - expected), rtol * scale + 1e-300)
+    """Relative to the largest element of each column: a zero need not be hit exactly."""
+    assert actual.shape == expected.shape
+    gap = np.max(np.abs(actual - expected), axis=0)
+    np.testing.assert_array_less(gap, rtol * np.max(np.abs(expected), axis=0))
 
 
 def test_every_problem_has_a_model():
@@ -58,8 +59,8 @@ def test_gradient(problem):
 
 
 @each_problem
-def test_hessian_by_the_complex_step_through_the_gradient(problem):
-    """The gradient written out by hand in NumPy, its derivative by differences."""
+def test_hessian(problem):
+    """Against differences of the gradient written out by hand."""
     residuals = residuals_of(problem)
     loss = half_sum_of_squares(residuals)
     b = problem.starts[1]
@@ -96,4 +97,3 @@ def test_the_oracle_itself():
     b = np.array([2.0, 3.0])
     jacobian = complex_step_jacobian(lambda b: np.stack([b[0] * b[1], np.exp(b[0])]), b)
     np.testing.assert_allclose(jacobian, [[3, 2], [np.exp(2), 0]], rtol=1e-15)
-    assert STEP < np.finfo(float).eps
