@@ -84,7 +84,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, text):
 
 
 def test_a_folder_without_data_is_refused(tmp_path):
-    with pytest.raises(DataFileError, match="no [.]dat files"):
+    with pytest.raises(DataFileError, match=r"no \.dat files"):
         load_folder(tmp_path)
 
 
