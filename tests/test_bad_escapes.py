@@ -15,7 +15,7 @@ from tests.blame import assert_here, assert_told
 X = np.array([0.5, 1.5, 2.5])
 
 
-# -- traced values that leave the trace --------------------------------------------------------------
+# -- traced values that leave the trace ----------------------------------------
 
 
 def leak():
@@ -54,7 +54,7 @@ def test_a_leaked_tracer_can_be_printed():
     assert "f64[3]" in repr(leak())
 
 
-# -- values that would lose their derivative ---------------------------------------------------------
+# -- values that would lose their derivative ----------------------------------------
 
 
 def into_float(x):

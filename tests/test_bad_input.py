@@ -13,7 +13,7 @@ from tests.blame import assert_here, assert_told
 X = np.array([0.5, 1.5, 2.5])
 
 
-# -- what grad is given and what comes out of it -----------------------------------------------------
+# -- what grad is given and what comes out of it ----------------------------------------
 
 
 def test_output_that_is_not_a_scalar():
@@ -87,7 +87,7 @@ def test_hvp_vector_of_another_structure():
     assert_told(caught, "hvp")
 
 
-# -- shapes ------------------------------------------------------------------------------------------
+# -- shapes ----------------------------------------
 
 
 def add(x):
@@ -149,7 +149,7 @@ def test_shape_errors_have_their_class():
         grad(add)(X)
 
 
-# -- vmap --------------------------------------------------------------------------------------------
+# -- vmap ----------------------------------------
 
 
 def test_batch_sizes_that_differ():
@@ -200,7 +200,7 @@ def test_a_decision_on_a_batched_value():
     assert_here(caught)
 
 
-# -- indices -----------------------------------------------------------------------------------------
+# -- indices ----------------------------------------
 
 
 def take_seventh(x):

@@ -16,7 +16,7 @@ from tests.blame import assert_here, assert_told
 X = np.array([0.5, 1.5, 2.5])
 
 
-# -- jit and custom rules ----------------------------------------------------------------------------
+# -- jit and custom rules ----------------------------------------
 
 
 def test_a_static_argument_must_be_hashable():
@@ -89,7 +89,7 @@ def test_a_custom_function_without_its_rule(custom):
     assert_told(caught, "unruled", custom.__name__.replace("custom_", "def"))
 
 
-# -- what NumPy has and funcgrad lacks ---------------------------------------------------------------
+# -- what NumPy has and funcgrad lacks ----------------------------------------
 
 
 UNCOVERED = {
@@ -108,9 +108,10 @@ def test_an_uncovered_function_names_itself(name, function):
     with pytest.raises(NotTraceableError) as caught:
         grad(user)(X)
     assert_told(caught, name, "custom_jvp")
+    assert_here(caught)
 
 
-# -- no state is left behind -------------------------------------------------------------------------
+# -- no state is left behind ----------------------------------------
 
 
 def endless(x):
