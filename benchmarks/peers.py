@@ -1,0 +1,137 @@
+"""How each peer is handed the same work.
+
+The function to differentiate is written once, in plain NumPy. For the peers that need another
+namespace it is *rebound*: the same code with the global name `np` meaning theirs, which is what a
+user does by changing the import line. Where a peer spells things differently, its workload says so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from benchmarks.cases import Made
+
+# What `import` must find for a peer to take part.
+MODULES = {
+    "funcgrad": "funcgrad",
+    "jax": "jax",
+    "torch": "torch",
+    "autograd": "autograd",
+    "numpy": "numpy",
+}
+
+
+def rebind(function: Callable, namespace: Any, **names: Any) -> Callable:
+    """The same code with the global `np` (and other names) bound to something else."""
+    scope = {**function.__globals__, "np": namespace, **names}
+    clone = types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__)
+    clone.__kwdefaults__ = function.__kwdefaults__
+    return clone
+
+
+def import_peer(peer: str) -> str:
+    """Import a peer, set it to float64, and return its version."""
+    module = importlib.import_module(MODULES[peer])
+    if peer == "jax":
+        module.config.update("jax_enable_x64", True)
+    if peer == "torch":
+        module.set_num_threads(1)
+    try:
+        return importlib.metadata.version(MODULES[peer])
+    except importlib.metadata.PackageNotFoundError:
+        return "from its source folder"
+
+
+def jax_wait(out: Any) -> None:
+    """Block until JAX has computed; the method is much cheaper than the function for one array."""
+    if hasattr(out, "block_until_ready"):
+        out.block_until_ready()
+    else:
+        import jax
+
+        jax.block_until_ready(out)
+
+
+def jax_made(function: Callable, *args: Any) -> Made:
+    """A JAX function in both modes, on arrays that live in JAX already."""
+    import jax
+
+    args = jax.tree.map(jax.numpy.asarray, args)
+    return Made(function, jax.jit(function), args, wait=jax_wait)
+
+
+def funcgrad_made(function: Callable, *args: Any) -> Made:
+    """A funcgrad function in both modes, on the arrays as they are."""
+    import funcgrad
+
+    return Made(function, funcgrad.jit(function), args)
+
+
+def eager_made(function: Callable, *args: Any, why_not: str = "has no jit") -> Made:
+    """A peer without a jit."""
+    return Made(function, None, args, why_not=why_not)
+
+
+def torch_made(function: Callable, *args: Any) -> Made:
+    """PyTorch, eager, on tensors."""
+    return eager_made(function, *(to_torch(arg) for arg in args), why_not="not compiled")
+
+
+def to_torch(value: Any) -> Any:
+    """Tensors in place of arrays and numbers, in dicts too."""
+    import torch
+
+    if isinstance(value, Mapping):
+        return {key: to_torch(each) for key, each in value.items()}
+    return torch.as_tensor(np.asarray(value))
+
+
+def torch_grad(function: Callable, argnums: tuple[int, ...] = (0,)) -> Callable:
+    """What `.backward()` does, as a function: fresh leaves, one forward, one backward run."""
+    import torch
+
+    def gradient(*args: Any) -> Any:
+        args = list(args)
+        for i in argnums:
+            args[i] = args[i].detach().requires_grad_()
+        grads = torch.autograd.grad(function(*args), [args[i] for i in argnums])
+        return grads[0] if len(argnums) == 1 else grads
+
+    return gradient
+
+
+def torch_hvp(function: Callable) -> Callable:
+    """Backward through backward: several times as fast as torch.func.jvp of torch.func.grad."""
+    import torch
+
+    def product(x: Any, *rest: Any) -> Any:
+        *others, v = rest
+        x = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(function(x, *others), x, create_graph=True)
+        return torch.autograd.grad(gradient, x, v)[0]
+
+    return product
+
+
+def torch_hessian(function: Callable) -> Callable:
+    """The Hessian row by row, which beats torch.func.hessian at these sizes."""
+    import torch
+
+    return lambda x, *rest: torch.autograd.functional.hessian(lambda x: function(x, *rest), x)
+
+
+def to_numpy(out: Any) -> list[np.ndarray]:
+    """A peer's result as a flat list of NumPy arrays; dicts in the order of their keys."""
+    if isinstance(out, Mapping):
+        return [array for key in sorted(out) for array in to_numpy(out[key])]
+    if isinstance(out, tuple | list):
+        return [array for each in out for array in to_numpy(each)]
+    if hasattr(out, "detach"):
+        out = out.detach()
+    return [np.asarray(out)]

@@ -1,0 +1,137 @@
+"""Runs the cells one after another, each in a fresh process, and judges their results."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.agreement import judge
+from benchmarks.cases import MODES, PEERS, Case
+from benchmarks.peers import MODULES
+
+ROOT = Path(__file__).resolve().parent.parent
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+@dataclass
+class Settings:
+    """What the command line decides."""
+
+    scale: str = "full"
+    peers: tuple[str, ...] = PEERS
+    pythons: dict[str, str] = field(default_factory=dict)
+    core: int | None = None
+    timeout: float = 900.0
+
+    @property
+    def more(self) -> int:
+        """How many more fresh processes repeat a first call."""
+        return 2 if self.scale == "full" else 0
+
+    def python(self, peer: str) -> str:
+        """The interpreter that has this peer."""
+        return self.pythons.get(peer, sys.executable)
+
+
+def environment() -> dict[str, str]:
+    """One thread for all; and no OPENBLAS_CORETYPE, which would slow NumPy alone."""
+    env = {**os.environ, **dict.fromkeys(THREADS, "1")}
+    env.pop("OPENBLAS_CORETYPE", None)
+    env |= {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(ROOT)}
+    return env
+
+
+def missing(peer: str, settings: Settings) -> str | None:
+    """Why a peer cannot take part, or None."""
+    command = [settings.python(peer), "-c", f"import numpy, scipy, {MODULES[peer]}"]
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        return f"{command[0]}: {error.strerror}"
+    return done.stderr.strip().splitlines()[-1] if done.returncode else None
+
+
+def ask(request: dict, settings: Settings, folder: Path) -> dict:
+    """Run one cell in its own process; the answer has its arrays under 'arrays'."""
+    request_file = folder / "request.json"
+    for old in folder.glob("answer.*"):
+        old.unlink()
+    request_file.write_text(json.dumps(request))
+    command = [settings.python(request["peer"]), "-m", "benchmarks.worker", str(request_file)]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=settings.timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {"status": "timeout", "reason": f"took more than {settings.timeout:g} s"}
+    return collect(folder, done)
+
+
+def collect(folder: Path, done: subprocess.CompletedProcess) -> dict:
+    """Read a finished worker's files."""
+    if not (folder / "answer.json").exists():
+        tail = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        return {"status": "failed", "reason": f"the process ended with {done.returncode}: {tail}"}
+    cell = json.loads((folder / "answer.json").read_text())
+    cell["stderr"] = done.stderr[-2000:] if cell["status"] == "failed" else ""
+    if cell["status"] == "ok":
+        with np.load(folder / "answer.npz") as stored:
+            cell["arrays"] = [stored[name] for name in stored.files]
+    return cell
+
+
+def measure(request: dict, settings: Settings, folder: Path) -> dict:
+    """A cell with everything measured; its first call is a median over fresh processes too."""
+    cell = ask(request | {"first_only": False}, settings, folder)
+    if cell["status"] == "ok" and "first" in cell:
+        more = (ask(request | {"first_only": True}, settings, folder) for _ in range(settings.more))
+        cell["firsts"] = [cell["first"], *(c["first"] for c in more if c["status"] == "ok")]
+        cell["first"] = statistics.median(cell["firsts"])
+    return cell
+
+
+def wanted(workload: Any, case: Case, settings: Settings) -> Iterator[tuple[str, str]]:
+    """The (peer, mode) pairs of a case."""
+    table = workload.FIGURES if case.unit else workload.PEERS
+    for peer in settings.peers:
+        if peer in table:
+            yield from ((peer, mode) for mode in (MODES[:1] if case.unit else MODES))
+
+
+def run_case(name: str, workload: Any, case: Case, settings: Settings, absent: dict) -> list[dict]:
+    """All cells of a case, judged. `absent` maps peers that cannot run to the reason."""
+    cells = []
+    with tempfile.TemporaryDirectory() as scratch:
+        data_file = Path(scratch) / "inputs.npz"
+        np.savez(data_file, **workload.inputs(**case.scaled(settings.scale)))
+        for peer, mode in wanted(workload, case, settings):
+            key = {"workload": name, "case": case.name, "peer": peer, "mode": mode}
+            reason = absent.get(peer) or case.skip.get(peer)
+            more = {"scale": settings.scale, "core": settings.core, "data": str(data_file)}
+            cell = (
+                {"status": "skipped", "reason": reason}
+                if reason
+                else measure(key | more, settings, Path(scratch))
+            )
+            cells.append(key | {"unit": case.unit} | cell)
+    judge(cells, case.rtol)
+    return cells

@@ -1,0 +1,1 @@
+"""Backends: a jaxpr becomes a program that runs on arrays."""

@@ -1,0 +1,23 @@
+"""The few switches, all plain module attributes.
+
+>>> from funcgrad import config
+>>> config.copy_limit > 0
+True
+"""
+
+from __future__ import annotations
+
+copy_limit: int = 16_384
+"""Captured arrays up to this many bytes are copied; larger ones are made read-only meanwhile."""
+
+tree_nodes: int = 200_000
+"""A trace tree that grows past this many nodes is dropped and grown anew."""
+
+block_elements: int = 8_192
+"""Elements in one block of a cache-blocked elementwise group."""
+
+block_minimum: int = 65_536
+"""Arrays smaller than this run whole: a call per operation, no blocks."""
+
+max_decisions: int = 256
+"""Outcomes that one decision of a jitted function may have before jit says so and stops."""

@@ -1,0 +1,1 @@
+"""The intermediate representation: avals, variables, equations, jaxprs, and their text."""

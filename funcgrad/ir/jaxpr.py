@@ -1,0 +1,129 @@
+"""Jaxprs: straight-line programs of equations over variables.
+
+A jaxpr is immutable once built and compared by identity, so that whatever is derived from it
+(its gradient, its compiled program) can be kept on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from funcgrad.ir.avals import Aval, aval_of
+from funcgrad.ir.primitive import Primitive
+
+__all__ = ["Atom", "Eqn", "Jaxpr", "Literal", "Var"]
+
+
+class Var:
+    """A variable: it has an aval, perhaps the name the user gave it, and an identity."""
+
+    __slots__ = ("aval", "name")
+
+    def __init__(self, aval: Aval, name: str | None = None):
+        self.aval = aval
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"{self.name or 'v'}:{self.aval}"
+
+
+class Literal:
+    """A number written into an equation."""
+
+    __slots__ = ("aval", "value")
+
+    def __init__(self, value: Any, aval: Aval | None = None):
+        self.value = value
+        self.aval = aval_of(value) if aval is None else aval
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal where the same bits are: 0.0 is not -0.0, 1 is not 1.0, nan is nan."""
+        return isinstance(other, Literal) and self._bits() == other._bits()
+
+    def __hash__(self) -> int:
+        return hash(self._bits())
+
+    def _bits(self) -> tuple[Any, ...]:
+        return (self.value.__class__, repr(self.value))
+
+
+Atom = Var | Literal
+
+
+class Eqn:
+    """``outvars = prim[params] invars``, and where in the user's code it comes from."""
+
+    __slots__ = ("invars", "outvars", "params", "prim", "source")
+
+    def __init__(
+        self,
+        prim: Primitive,
+        invars: tuple[Atom, ...],
+        params: dict[str, Any],
+        outvars: tuple[Var, ...],
+        source: Any = None,
+    ):
+        self.prim, self.invars, self.params, self.outvars = prim, invars, params, outvars
+        self.source = source
+
+    def replace(self, invars: tuple[Atom, ...], outvars: tuple[Var, ...]) -> Eqn:
+        return Eqn(self.prim, invars, self.params, outvars, self.source)
+
+    def __repr__(self) -> str:
+        return f"{', '.join(map(repr, self.outvars))} = {self.prim} {self.invars}"
+
+
+class Jaxpr:
+    """Inputs, equations, outputs. ``derived`` keeps what transforms and backends made of it."""
+
+    __slots__ = ("derived", "eqns", "invars", "outvars")
+
+    def __init__(self, invars: Iterable[Var], eqns: Iterable[Eqn], outvars: Iterable[Atom]):
+        self.invars = tuple(invars)
+        self.eqns = tuple(eqns)
+        self.outvars = tuple(outvars)
+        self.derived: dict[Any, Any] = {}
+
+    @property
+    def in_avals(self) -> tuple[Aval, ...]:
+        return tuple(v.aval for v in self.invars)
+
+    @property
+    def out_avals(self) -> tuple[Aval, ...]:
+        return tuple(v.aval for v in self.outvars)
+
+    def derive(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What ``make`` returns, computed once per key and kept with the jaxpr."""
+        found = self.derived.get(key)
+        if found is None:
+            found = self.derived.setdefault(key, make())
+        return found
+
+    def subjaxprs(self) -> Iterator[Jaxpr]:
+        """Jaxprs among the parameters of the equations."""
+        for eqn in self.eqns:
+            yield from jaxprs_in(eqn.params)
+
+
+def jaxprs_in(params: dict[str, Any]) -> Iterator[Jaxpr]:
+    for value in params.values():
+        if isinstance(value, Jaxpr):
+            yield value
+        elif isinstance(value, tuple):
+            yield from (v for v in value if isinstance(v, Jaxpr))
+
+
+def dead_code(eqns: Sequence[Eqn], outs: Iterable[Atom]) -> list[Eqn]:
+    """The equations that the outputs need, in order."""
+    needed = {v for v in outs if v.__class__ is Var}
+    kept: list[Eqn] = []
+    for eqn in reversed(eqns):
+        if eqn.prim.effect or any(v in needed for v in eqn.outvars):
+            kept.append(eqn)
+            needed.update(v for v in eqn.invars if v.__class__ is Var)
+    kept.reverse()
+    return kept

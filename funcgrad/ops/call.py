@@ -1,0 +1,64 @@
+"""``call``: one equation that stands for a whole jaxpr. Transforms inline it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
+from funcgrad.ops.families import define
+from funcgrad.trace.core import running
+from funcgrad.trace.dispatch import hooks
+from funcgrad.trace.tracer import any_traced
+
+__all__ = ["apply", "call", "inlined"]
+
+call = define(
+    "call", type=lambda *avals, jaxpr: jaxpr.out_avals, multiple=True,
+    value=lambda xp, *xs, jaxpr: hooks.run(jaxpr, xs),
+)  # fmt: skip
+
+
+def apply(jaxpr: Jaxpr, values: Any) -> tuple[Any, ...]:
+    """The outputs of a jaxpr: recorded as one equation where a value is traced, else run."""
+    trace = running.get()
+    if trace is not None and any_traced(values):
+        return trace.record(call, values, (("jaxpr", jaxpr),))  # type: ignore[no-any-return]
+    return hooks.run(jaxpr, values)  # type: ignore[no-any-return]
+
+
+hooks.apply = apply
+
+
+def inlined(jaxpr: Jaxpr) -> Jaxpr:
+    """The same program without call equations; its own equations keep their variables."""
+    if not any(eqn.prim is call for eqn in jaxpr.eqns):
+        return jaxpr
+    return jaxpr.derive("inlined", lambda: _inline(jaxpr))  # type: ignore[no-any-return]
+
+
+def _inline(jaxpr: Jaxpr) -> Jaxpr:
+    names: dict[Var, Any] = {}
+    eqns: list[Eqn] = []
+
+    def read(v: Any) -> Any:
+        return names.get(v, v) if v.__class__ is Var else v
+
+    for eqn in jaxpr.eqns:
+        invars = tuple([read(v) for v in eqn.invars])
+        if eqn.prim is not call:
+            eqns.append(eqn if invars == eqn.invars else eqn.replace(invars, eqn.outvars))
+            continue
+        outs = splice(eqns, inlined(eqn.params["jaxpr"]), invars)
+        names.update(zip(eqn.outvars, outs, strict=True))
+    return Jaxpr(jaxpr.invars, eqns, [read(v) for v in jaxpr.outvars])
+
+
+def splice(eqns: list[Eqn], jaxpr: Jaxpr, args: Any) -> list[Any]:
+    """Append a copy of a jaxpr's equations over ``args``; returns its outputs."""
+    names: dict[Any, Any] = dict(zip(jaxpr.invars, args, strict=True))
+    for eqn in jaxpr.eqns:
+        outs = tuple([Var(v.aval, v.name) for v in eqn.outvars])
+        invars = tuple([v if v.__class__ is Literal else names[v] for v in eqn.invars])
+        names.update(zip(eqn.outvars, outs, strict=True))
+        eqns.append(eqn.replace(invars, outs))
+    return [v if v.__class__ is Literal else names[v] for v in jaxpr.outvars]

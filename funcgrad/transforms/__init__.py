@@ -1,0 +1,1 @@
+"""Transforms: functions from jaxpr to jaxpr, one file each, and their public faces."""

@@ -1,0 +1,1 @@
+"""The tests mirror the source tree: tests/transforms/test_jvp.py is about transforms/jvp.py."""

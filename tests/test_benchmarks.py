@@ -1,0 +1,256 @@
+"""The benchmarks compute what they claim to: tiny sizes, results only, no time is asserted."""
+
+import importlib.util
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import agreement, peers, report, runner, timing, workloads
+from benchmarks.cases import BY_HAND, MODES, Case
+from benchmarks.worker import run_cell
+
+HAVE_US = importlib.util.find_spec("funcgrad") is not None
+needs_us = pytest.mark.skipif(not HAVE_US, reason="funcgrad cannot be imported")
+
+CASES = [(name, case) for name in workloads.NAMES for case in workloads.load(name).CASES]
+TIMED = [(name, case) for name, case in CASES if not case.unit]
+FIGURES = [(name, case) for name, case in CASES if case.unit]
+
+
+def ids(entries):
+    return [f"{name}: {case.name}" for name, case in entries]
+
+
+def tiny_cell(name: str, case: Case, peer: str, mode: str = "unjitted") -> dict:
+    data = workloads.load(name).inputs(**case.scaled("tiny"))
+    return run_cell(workloads.load(name), case, peer, mode, "tiny", data)
+
+
+def difference_quotient(f, x, v, h=1e-6):
+    return (f(x + h * v) - f(x - h * v)) / (2.0 * h)
+
+
+# ---- the workloads ----
+
+
+@needs_us
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name, case", TIMED, ids=ids(TIMED))
+def test_funcgrad_agrees_with_numpy_by_hand(name, case, mode):
+    ours, theirs = tiny_cell(name, case, "funcgrad", mode), tiny_cell(name, case, BY_HAND)
+    assert agreement.distance(ours["arrays"], theirs["arrays"]) <= case.rtol
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("peer", ["autograd", "jax", "torch"])
+@pytest.mark.parametrize("name, case", TIMED, ids=ids(TIMED))
+def test_peers_agree_with_numpy_by_hand(name, case, peer):
+    pytest.importorskip(peer)
+    peers.import_peer(peer)
+    ours, theirs = tiny_cell(name, case, peer), tiny_cell(name, case, BY_HAND)
+    assert agreement.distance(ours["arrays"], theirs["arrays"]) <= case.rtol
+
+
+@needs_us
+@pytest.mark.parametrize("name, case", FIGURES, ids=ids(FIGURES))
+def test_figures_are_numbers(name, case):
+    assert math.isfinite(tiny_cell(name, case, "funcgrad")["figure"])
+
+
+@pytest.mark.parametrize("name, case", TIMED, ids=ids(TIMED))
+def test_numpy_by_hand_answers(name, case):
+    arrays = tiny_cell(name, case, BY_HAND)["arrays"]
+    assert arrays and all(np.isfinite(array).all() and np.any(array) for array in arrays)
+
+
+@pytest.mark.parametrize("name, case", CASES, ids=ids(CASES))
+def test_inputs_are_the_same_every_time(name, case):
+    first, second = (workloads.load(name).inputs(**case.scaled("tiny")) for _ in range(2))
+    assert first.keys() == second.keys()
+    for key, array in first.items():
+        np.testing.assert_array_equal(array, second[key])
+
+
+def test_gradients_by_hand_are_derivatives():
+    """The reference is checked too: a difference quotient of the plain function."""
+    chain, walk = workloads.load("chain"), workloads.load("unrolled")
+    rng = np.random.default_rng(0)
+    x, v = rng.normal(size=(2, 5))
+    np.testing.assert_allclose(
+        chain.gradient_by_hand(x) @ v, difference_quotient(chain.chain, x, v), rtol=1e-7
+    )
+    a, v, start = rng.normal(size=(3, 3, 3))
+    slope = difference_quotient(lambda a: walk.walk(a, start, 4), a, v)
+    np.testing.assert_allclose(np.sum(walk.walk_by_hand(a, start, 4) * v), slope, rtol=1e-6)
+
+
+def test_greeks_by_hand_are_derivatives():
+    options = workloads.load("black_scholes")
+    args = np.array([100.0, 95.0, 0.7, 0.03, 0.25])
+    value, greeks = options.price_by_hand(*args)
+    np.testing.assert_allclose(value, options.price(*args))
+    for greek, v in zip(greeks, np.eye(5)):
+        slope = difference_quotient(lambda args: options.price(*args), args, v)
+        np.testing.assert_allclose(greek, slope, rtol=1e-6)
+
+
+# ---- the harness ----
+
+
+def test_steady_counts_its_calls():
+    calls = []
+    patience = timing.Patience(seconds=0.0, least=3, most=5, inner_seconds=0.0)
+    numbers = timing.steady(calls.append, (1,), None, patience)
+    assert (numbers["repeats"], numbers["inner"]) == (3, 1)
+    assert len(calls) == 1 + 3  # one to find the inner loop's length
+
+
+def test_steady_waits_for_every_call():
+    waited = []
+    timing.steady(lambda x: 2 * x, (1,), waited.append, timing.ONCE)
+    assert waited == [2, 2]
+
+
+def cell(peer, value=(1.0, 2.0), mode="unjitted", seconds=1e-3):
+    return {
+        "workload": "dispatch",
+        "case": "c",
+        "peer": peer,
+        "mode": mode,
+        "unit": "",
+        "status": "ok",
+        "first": 10 * seconds,
+        "steady": {"seconds": seconds},
+        "arrays": [np.array(value)],
+    }
+
+
+def test_a_wrong_result_costs_its_time():
+    cells = [cell(BY_HAND), cell("jax"), cell("funcgrad", (1.0, 2.001))]
+    agreement.judge(cells, 1e-9)
+    assert [c["status"] for c in cells] == ["ok", "ok", "wrong"]
+    assert report.seconds(cells[2], "steady") is None
+    assert len(report.faults(cells)) == 1
+    assert "WRONG" in report.workload_section("w", cells)
+
+
+@pytest.mark.parametrize("value", [(np.nan, 2.0), (1.0,), (1.0, np.inf)])
+def test_nan_and_other_shapes_are_wrong(value):
+    cells = [cell(BY_HAND), cell("jax", value)]
+    agreement.judge(cells, 1e-9)
+    assert cells[1]["status"] == "wrong"
+
+
+def test_without_a_reference_the_majority_decides():
+    cells = [cell("jax"), cell("torch", (5.0, 5.0)), cell("funcgrad")]
+    agreement.judge(cells, 1e-9)
+    assert [c["status"] for c in cells] == ["ok", "wrong", "ok"]
+
+
+def test_without_a_majority_nothing_is_claimed():
+    cells = [cell("jax"), cell("torch", (5.0, 5.0))]
+    agreement.judge(cells, 1e-9)
+    assert [c["agrees"] for c in cells] == ["unchecked", "unchecked"]
+
+
+def test_ratios_are_to_the_best_peer():
+    cells = [
+        cell("funcgrad", seconds=2e-6),
+        cell("jax", seconds=8e-6),
+        cell("torch", seconds=4e-6),
+        cell(BY_HAND, seconds=1e-6),
+        cell("funcgrad", mode="jitted", seconds=1e-6),
+        cell("jax", mode="jitted", seconds=5e-6),
+    ]
+    agreement.judge(cells, 1e-9)
+    row = report.summary(cells).splitlines()[-1]
+    assert "0.50× torch" in row
+    assert "0.20× jax" in row  # first jitted calls
+    assert "0.25× torch" in row  # torch has no jit: its 4 µs compete with jax's 5 µs
+    assert row.rstrip(" |").endswith("1.00×")  # best against by hand
+
+
+def test_rebound_code_uses_the_other_namespace():
+    def f(x):
+        return np.sin(x)
+
+    fake = type("Namespace", (), {"sin": staticmethod(lambda x: ("sin", x))})
+    assert peers.rebind(f, fake)(3) == ("sin", 3)
+    assert f(0.0) == 0.0
+
+
+def test_environment_is_the_same_for_all(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    env = runner.environment()
+    assert "OPENBLAS_CORETYPE" not in env
+    assert {env[name] for name in runner.THREADS} == {"1"}
+
+
+def test_missing_peers_are_named():
+    settings = runner.Settings(pythons={"jax": "/no/such/python"})
+    assert runner.missing("jax", settings)
+    assert runner.missing(BY_HAND, settings) is None
+
+
+def test_a_cell_runs_in_its_own_process():
+    settings = runner.Settings(scale="tiny", peers=(BY_HAND,))
+    workload = workloads.load("rosenbrock")
+    cells = runner.run_case("rosenbrock", workload, workload.CASES[0], settings, {})
+    assert [c["status"] for c in cells] == ["ok", "none"]
+    assert float(cells[0]["agrees"]) == 0.0
+
+
+def test_a_failing_worker_is_a_fault(tmp_path):
+    request = {"workload": "no such", "peer": BY_HAND, "core": None, "scale": "tiny"}
+    request |= {
+        "first_only": False,
+        "case": "c",
+        "mode": "unjitted",
+        "data": str(tmp_path / "none.npz"),
+    }
+    found = runner.ask(request, runner.Settings(), tmp_path)
+    assert found["status"] == "failed"
+    assert "no workload 'no such'" in found["reason"]
+
+
+def test_too_slow_a_cell_is_a_timeout(tmp_path):
+    request = {"workload": "dispatch", "peer": BY_HAND}
+    found = runner.ask(request, runner.Settings(timeout=1e-3), tmp_path)
+    assert found["status"] == "timeout"
+
+
+@pytest.mark.parametrize("answer, status", [((1.0, 2.0), 0), ((1.0, 2.5), 1)])
+def test_exit_status_tells_of_wrong_results(answer, status, monkeypatch, tmp_path, capsys):
+    """A wrong cell, however fast, makes the whole run fail."""
+
+    def run(args, settings, absent):
+        cells = [cell(BY_HAND), cell("jax", answer)]
+        agreement.judge(cells, 1e-9)
+        return cells
+
+    monkeypatch.setattr(command, "run", run)
+    out = tmp_path / "out.json"
+    assert command.main(["--peers", BY_HAND, "--json", str(out)]) == status
+    assert len(json.loads(out.read_text())["cells"]) == 2
+    assert "# Benchmarks" in capsys.readouterr().out
+
+
+def test_command_line_runs():
+    line = [sys.executable, "-m", "benchmarks", "--quick", "--peers", BY_HAND]
+    line += ["--only", "third_derivative"]
+    root = Path(runner.__file__).parent.parent
+    done = subprocess.run(line, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "NumPy by hand" in done.stdout
+
+
+@pytest.mark.parametrize("options", [["--peers", "tapenade"], ["--only", "nothing"]])
+def test_unknown_names_are_refused(options):
+    with pytest.raises(SystemExit, match="there are"):
+        command.main(options)
