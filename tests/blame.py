@@ -1,6 +1,8 @@
 """What an error tells the user: its whole text, and the line of the caller's file it points at."""
 
 import linecache
+import re
+from pathlib import Path
 
 
 def explanation(error):
@@ -24,7 +26,15 @@ def assert_told(caught, *words):
     assert not missing, f"{missing} not in: {text}"
 
 
+def noted_lines(error, filename):
+    """The lines of ``filename`` that an error's notes name: deferred work has no traceback."""
+    notes = "\n".join(getattr(error, "__notes__", []))
+    numbers = re.findall(re.escape(Path(filename).name) + r"\D+(\d+)", notes)
+    return [linecache.getline(filename, int(number)) for number in numbers]
+
+
 def assert_here(caught):
-    """The traceback's last line in the test's own file bears the comment ``# here``."""
+    """The line blamed in the test's own file bears the comment ``# here``."""
     filename = str(caught.traceback[0].path)
-    assert "# here" in blamed_line(caught, filename)
+    lines = [blamed_line(caught, filename), *noted_lines(caught.value, filename)]
+    assert any("# here" in line for line in lines), lines
