@@ -1,4 +1,4 @@
-"""Results belong to the caller: they share memory with no input, no captured array, no other result.
+"""Results belong to the caller: they share memory with no input, capture, or other result.
 
 Plain NumPy hands out views; a transformed function computes later and keeps its arrays for the
 next call, so that writing to a view could change an answer long after.
