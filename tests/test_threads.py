@@ -97,17 +97,22 @@ def hasty_switching():
     sys.setswitchinterval(before)
 
 
-def shared(x, k):
-    """One function for all threads, with a branch and a loop whose length depends on ``k``."""
+def power_sum(x, k):
     total = np.sum(x) * 0
     for i in range(k % 3 + 1):
         total = total + np.sum(np.sin(x) ** (i + 1))
+    return total
+
+
+def shared(x, k):
+    """One function for all threads, with a branch and a loop whose length depends on ``k``."""
+    total = power_sum(x, k)
     return total if total > 0 else -total
 
 
 def shared_slope(x, k):
     powers = [(i + 1) * np.sin(x) ** i * np.cos(x) for i in range(k % 3 + 1)]
-    return np.sign(shared(x, k)) * sum(powers) if shared(x, k) else None
+    return sum(powers) if power_sum(x, k) > 0 else -sum(powers)
 
 
 @pytest.mark.parametrize("compiled", [False, True], ids=["plain", "jit"])
