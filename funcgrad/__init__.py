@@ -2,6 +2,9 @@
 
 from funcgrad import errors
 from funcgrad.backends import program as _program
+from funcgrad.control.cond import cond, switch
+from funcgrad.control.scan import map, scan
+from funcgrad.control.while_loop import fori_loop, while_loop
 from funcgrad.ops import functions as _functions
 from funcgrad.ops import getitem as _getitem
 from funcgrad.ops.collectives import (
