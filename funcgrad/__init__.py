@@ -19,10 +19,14 @@ from funcgrad.ops.collectives import (
     psum,
 )
 from funcgrad.trace.tree import clear_caches
+from funcgrad.transforms.checkpoint import checkpoint
+from funcgrad.transforms.custom import custom_jvp, custom_vjp
 from funcgrad.transforms.grad import grad, value_and_grad
 from funcgrad.transforms.inspect import ShapeDtype, eval_shape, make_jaxpr
 from funcgrad.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from funcgrad.transforms.jit import jit
 from funcgrad.transforms.jvp import jvp
+from funcgrad.transforms.pmap import pmap
+from funcgrad.transforms.stop_gradient import stop_gradient
 from funcgrad.transforms.vjp import linear_transpose, linearize, vjp
 from funcgrad.transforms.vmap import vmap
