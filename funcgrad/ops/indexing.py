@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from funcgrad.ir.avals import Aval, array_aval, broadcast_shapes
 from funcgrad.errors import ShapeError
+from funcgrad.ir.avals import Aval, array_aval, broadcast_shapes
 from funcgrad.ops.families import ct_like, define, is_linear, known_aval, ops, structural
 from funcgrad.ops.shaping import ALL, broadcast_to, full, iota, move_axis, reshape
 

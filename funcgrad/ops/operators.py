@@ -14,6 +14,7 @@ from funcgrad import config
 from funcgrad.ir.avals import interned
 from funcgrad.ops import elementwise as e
 from funcgrad.trace.core import running
+from funcgrad.trace.dispatch import hooks
 from funcgrad.trace.tracer import Tracer, View, assign
 
 _current = running.get
@@ -100,12 +101,8 @@ def record(prim: Any, *operands: Any, **params: Any) -> Any:
 def operand(x: Any) -> Any:
     """A list among the operands counts as the array it stands for, as in NumPy."""
     if x.__class__ is list or x.__class__ is tuple:
-        from_list = _from_list[0]
-        return from_list(x)
+        return hooks.stack(x)
     return x
-
-
-_from_list: list[Any] = []
 
 
 def _power(x: Any, y: Any) -> Any:

@@ -182,6 +182,9 @@ class Tracer:
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         handler = functions.get(func)
+        out = kwargs.pop("out", None) if kwargs else None
+        if out is not None:
+            return hooks.into(out, self.__array_function__(func, types, args, kwargs))
         if handler is None:
             raise NotTraceableError(
                 f"{func.__module__}.{func.__name__} is not covered by funcgrad; write it with "
@@ -231,12 +234,6 @@ class View(Tracer):
     def rebind(self, var: Var) -> None:
         base = Tracer(self.trace, self.base.var)
         rebind(self.base, hooks.write_part(base, Tracer(self.trace, var), self.part).var)
-        self._var, self._seen = var, self.base.var
-
-
-def rebind(self, var: Var) -> None:
-        new_base = self.write(Tracer(self.trace, self.base.var), Tracer(self.trace, var))
-        rebind(self.base, new_base.var)
         self._var, self._seen = var, self.base.var
 
 
