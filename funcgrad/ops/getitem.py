@@ -30,10 +30,10 @@ def getitem(x: Any, item: Any) -> Any:
         items = (item,)
     else:
         return _getitem(x, item)
-    trace = x.trace
+    trace = x._trace
     if trace is _current():
         try:
-            node = trace.node.edges.get((index, (("items", items),), x.var))
+            node = trace.node.edges.get((index, (("items", items),), x._var))
         except TypeError:  # a traced bound of a slice
             node = None
         if node is not None:
@@ -44,7 +44,7 @@ def getitem(x: Any, item: Any) -> Any:
 
 
 def _view(x: Any, var: Any, items: Any) -> Any:
-    return View(x.trace, var, x, items) if var.aval.shape else Tracer(x.trace, var)
+    return View(x._trace, var, x, items) if var.aval.shape else Tracer(x._trace, var)
 
 
 def _getitem(x: Any, item: Any) -> Any:
@@ -54,7 +54,7 @@ def _getitem(x: Any, item: Any) -> Any:
             return part_view(x, Picked(items, arrays))
         return gather(x, *arrays, items=items)
     out = index(x, items=items)
-    return _view(x, out.var, items) if out.trace is x.trace else out
+    return _view(x, out._var, items) if out._trace is x._trace else out
 
 
 class Picked:
@@ -184,7 +184,7 @@ def _bound(b: Any) -> int:
 
 def _append_traced(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> None:
     if i.dtype == bool:
-        mask = i.decide(_Mask).array
+        mask = i.decide(Mask).array
         _append_array(mask, items, arrays, shape, axis)
     elif i.dtype.kind in "iu":
         items.append(ARRAY)
@@ -193,7 +193,7 @@ def _append_traced(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> No
         raise IndexError(f"arrays used as indices must be of integer or boolean type, not {i.aval}")
 
 
-class _Mask:
+class Mask:
     """A mask that Python was told: the label of its branch is all of its content."""
 
     def __init__(self, array: Any):
@@ -204,7 +204,7 @@ class _Mask:
         return hash(self.key)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Mask) and self.key == other.key
+        return isinstance(other, Mask) and self.key == other.key
 
 
 def _append_array(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> None:

@@ -22,17 +22,17 @@ _current = running.get
 
 def _binary(prim: Any) -> Any:
     def method(x: Any, y: Any) -> Any:
-        trace = x.trace
+        trace = x._trace
         if trace is _current():
             cls = y.__class__
             if cls is Tracer or cls is View:
-                if y.trace is trace:
-                    node = trace.node.edges.get((prim, (), x.var, y.var))
+                if y._trace is trace:
+                    node = trace.node.edges.get((prim, (), x._var, y._var))
                     if node is not None:
                         trace.node = node
                         return Tracer(trace, node.out)
             elif cls is float or cls is int:
-                node = trace.node.edges.get((prim, (), x.var, cls))
+                node = trace.node.edges.get((prim, (), x._var, cls))
                 if node is not None:
                     trace.node = node
                     trace.inputs.append(y)
@@ -44,11 +44,11 @@ def _binary(prim: Any) -> Any:
 
 def _reflected(prim: Any) -> Any:
     def method(x: Any, y: Any) -> Any:
-        trace = x.trace
+        trace = x._trace
         if trace is _current():
             cls = y.__class__
             if cls is float or cls is int:
-                node = trace.node.edges.get((prim, (), cls, x.var))
+                node = trace.node.edges.get((prim, (), cls, x._var))
                 if node is not None:
                     trace.node = node
                     trace.inputs.append(y)
@@ -67,8 +67,8 @@ def binary_ufunc(prim: Any) -> Any:
         if cls is Tracer or cls is View:
             return forward(x, y)
         trace = _current()
-        if cls is ndarray and trace is y.trace and trace.copies and x.nbytes <= config.copy_limit:
-            node = trace.node.edges.get((prim, (), interned[x.shape, x.dtype], y.var))
+        if cls is ndarray and trace is y._trace and trace.copies and x.nbytes <= config.copy_limit:
+            node = trace.node.edges.get((prim, (), interned[x.shape, x.dtype], y._var))
             if node is not None:
                 trace.node = node
                 trace.inputs.append(x.copy())
@@ -82,9 +82,9 @@ def unary(prim: Any) -> Any:
     """A handler of one operand: for operators and for ufuncs."""
 
     def method(x: Any) -> Any:
-        trace = x.trace
+        trace = x._trace
         if trace is _current():
-            node = trace.node.edges.get((prim, (), x.var))
+            node = trace.node.edges.get((prim, (), x._var))
             if node is not None:
                 trace.node = node
                 return Tracer(trace, node.out)
@@ -107,10 +107,10 @@ def operand(x: Any) -> Any:
 
 def _power(x: Any, y: Any) -> Any:
     cls = y.__class__
-    if cls is int or (cls is float and x.var.aval.dtype.kind in "fc"):
-        trace = x.trace
+    if cls is int or (cls is float and x._var.aval.dtype.kind in "fc"):
+        trace = x._trace
         if trace is _current():  # 2 and 2.0 are one label: on floats they mean the same
-            node = trace.node.edges.get((e.raise_to, (("exponent", y),), x.var))
+            node = trace.node.edges.get((e.raise_to, (("exponent", y),), x._var))
             if node is not None:
                 trace.node = node
                 return Tracer(trace, node.out)

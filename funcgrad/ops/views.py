@@ -90,8 +90,8 @@ hooks.read_part, hooks.write_part = read_part, write_part
 
 def part_view(x: Any, part: Any) -> Any:
     out = read_part(x, part)
-    if is_traced(out) and out.shape and is_traced(x) and out.trace is x.trace:
-        return View(x.trace, out.var, x, part)
+    if is_traced(out) and out.shape and is_traced(x) and out._trace is x._trace:
+        return View(x._trace, out._var, x, part)
     return out
 
 

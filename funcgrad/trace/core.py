@@ -7,7 +7,7 @@ knows the way.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,11 +61,19 @@ def namespace(array: Any) -> Any:
 
 
 def leaked(x: Any) -> LeakedTracerError:
-    made = x.var.name or "a value"
+    made = x._var.name or "a value"
     return LeakedTracerError(
-        f"{made} ({x.var.aval}) outlived the call that traced it; return it from the traced "
+        f"{made} ({x._var.aval}) outlived the call that traced it; return it from the traced "
         "function (has_aux=True helps) instead of storing it elsewhere"
     )
+
+
+class Decision(NamedTuple):
+    """What Python was told of a variable, and how it asked."""
+
+    var: Var
+    outcome: Any
+    read: Any
 
 
 class Trace:
@@ -76,6 +84,7 @@ class Trace:
     )  # fmt: skip
 
     abstract = False
+    differentiates = True  # its inputs carry derivatives: they may not leave silently
     copies = True  # small captured arrays are copied; jit keeps the originals
 
     def __init__(self, root: Root, inputs: list[Any]):
@@ -102,7 +111,7 @@ class Trace:
             cls = x.__class__
             if cls in tracer_types:
                 force = True
-                key.append(x.var if x.trace is self else self._capture_tracer(x, fresh))
+                key.append(x._var if x._trace is self else self._capture_tracer(x, fresh))
             elif cls in _NUMBERS:
                 key.append(cls)
                 fresh.append(x)
@@ -138,7 +147,7 @@ class Trace:
             fresh.append(x.copy())
             return interned[x.shape, x.dtype]
         if cls in tracer_types:
-            return x.var if x.trace is self else self._capture_tracer(x, fresh)
+            return x._var if x._trace is self else self._capture_tracer(x, fresh)
         if cls in _NUMBERS:
             fresh.append(x)
             return cls
@@ -177,21 +186,21 @@ class Trace:
     # -- captures ----------------------------------------------------------------------------
 
     def _capture_tracer(self, x: Any, fresh: list[Any]) -> Any:
-        if not x.trace.alive:
+        if not x._trace.alive:
             raise leaked(x)
         outer = self.parent
-        while outer is not None and outer is not x.trace:
+        while outer is not None and outer is not x._trace:
             outer = outer.parent
         if outer is None:
             raise LeakedTracerError(
-                f"{x.var.name or 'a value'} ({x.var.aval}) belongs to a trace that does not "
+                f"{x._var.name or 'a value'} ({x._var.aval}) belongs to a trace that does not "
                 "enclose this one (another thread, or a generator left running)"
             )
-        var = x.var
+        var = x._var
         seen = self.captures.get(var)
         if seen is not None:
             return seen
-        fresh.append(hooks.handle(x.trace, var))  # a handle of our own: x may be assigned to
+        fresh.append(hooks.handle(x._trace, var))  # a handle of our own: x may be assigned to
         return var.aval
 
     def _capture_array(self, x: Any, fresh: list[Any]) -> Any:
@@ -216,7 +225,7 @@ class Trace:
         for var, x in zip(node.captured, fresh, strict=True):
             cls = x.__class__
             if cls in tracer_types:
-                self.captures[x.var] = var
+                self.captures[x._var] = var
             elif cls is np.ndarray and x.nbytes > config.copy_limit:
                 self.captures[id(x)] = var
 
@@ -224,8 +233,8 @@ class Trace:
         """The variable of any value: a tracer's own, or a new input."""
         fresh: list[Any] = []
         if value.__class__ in tracer_types:
-            if value.trace is self:
-                return value.var
+            if value._trace is self:
+                return value._var
             label = self._capture_tracer(value, fresh)
         elif value.__class__ in _NUMBERS:
             label = aval_of(value)
@@ -297,12 +306,39 @@ class Trace:
         outs = [v for eqn in eqns for v in eqn.outvars]
         return Jaxpr(inputs, eqns, outs), list(inputs.values())
 
-    def decide(self, outcome: Any) -> None:
+    def carries_derivative(self, var: Var) -> bool:
+        """Whether a derivative flows from this trace's inputs into ``var``."""
+        path = []
+        node: Node | None = self.node
+        while node is not None:
+            path.append(node)
+            node = node.parent
+        active = {
+            v for v, i in self.root.positions.items()
+            if i < len(self.inputs) and v.aval.dtype.kind in "fc" and self._active_input(v, i)
+        }  # fmt: skip
+        for step in reversed(path):
+            eqn = step.eqn
+            if eqn is None or (eqn.prim.jvp is None and eqn.prim.linearize is None and eqn.prim.name != "call"):
+                continue
+            if any(v in active for v in eqn.invars):
+                active.update(v for v in eqn.outvars if v.aval.dtype.kind in "fc")
+        return var in active
+
+    def _active_input(self, v: Var, position: int) -> bool:
+        if position < len(self.root.invars) and self.differentiates:
+            return True
+        x = self.inputs[position]
+        return x.__class__ in tracer_types and x._trace.carries_derivative(x._var)
+
+    def decide(self, var: Var, outcome: Any, read: Any) -> None:
         """Label the path with what Python was told, so that jit can follow it without Python."""
-        edge = (_DECIDE, outcome.__class__, outcome)
+        edge = (_DECIDE, var, outcome.__class__, outcome)
         node = self.node.edges.get(edge)
         if node is None:
-            node = self._add(edge, Node(self.node))
+            node = Node(self.node)
+            node.segment = Decision(var, outcome, read)
+            node = self._add(edge, node)
         self.node = node
 
     def _run_now(self, node: Node) -> None:

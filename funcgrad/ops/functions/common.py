@@ -76,7 +76,7 @@ hooks.stack = array_of
 
 def same(x: Any) -> Any:
     """A handle of its own on the same value, as NumPy's copies are; arrays are copied."""
-    return Tracer(x.trace, x.var) if is_traced(x) else np.array(x)
+    return Tracer(x._trace, x._var) if is_traced(x) else np.array(x)
 
 
 def dtype_of(*xs: Any) -> Any:

@@ -48,9 +48,9 @@ def sum_(
     initial: Any = _none, where: Any = _none,
 ) -> Any:  # fmt: skip
     if axis is None and a.__class__ is Tracer and keepdims is _none and dtype is None:
-        trace = a.trace
+        trace = a._trace
         if trace is running.get() and out is None and initial is _none and where is _none:
-            node = trace.node.edges.get((reduce_sum, _ALL[len(a.var.aval.shape)], a.var))
+            node = trace.node.edges.get((reduce_sum, _ALL[len(a._var.aval.shape)], a._var))
             if node is not None:
                 trace.node = node
                 return Tracer(trace, node.out)

@@ -8,10 +8,20 @@ import numpy as np
 
 from funcgrad.errors import NotTraceableError
 from funcgrad.ops import elementwise as e
-from funcgrad.ops.functions.common import array_of, axes_of, axis_of, covers, flat, into, refuse
+from funcgrad.ops.functions.common import (
+    array_of,
+    as_dtype,
+    axes_of,
+    axis_of,
+    covers,
+    flat,
+    into,
+    refuse,
+)
 from funcgrad.ops.functions.cumulating import part
 from funcgrad.ops.functions.reducing import mean
 from funcgrad.ops.functions.shaping import moveaxis
+from funcgrad.ops.getitem import Mask
 from funcgrad.ops.indexing import ARRAY, gather, index
 from funcgrad.ops.reductions import (
     argmax as argmax_op,
@@ -201,23 +211,11 @@ def percentile(a: Any, q: Any, axis: Any = None, *args: Any, **kwargs: Any) -> A
 # -- the elements that are not zero: their number is a decision -------------------------------------
 
 
-class Places:
-    """Where a mask is true, as Python was told: the label of its branch is all of its content."""
-
-    def __init__(self, mask: Any):
-        self.mask = np.asarray(mask.get() if hasattr(mask, "get") else mask) != 0
-        self.key = (self.mask.shape, self.mask.tobytes())
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Places) and self.key == other.key
-
-
 def known_mask(x: Any) -> Any:
     """The plain truth values of an array, which Python needs to know how many there are."""
-    return x.decide(Places).mask if is_traced(x) else np.asarray(x) != 0
+    if not is_traced(x):
+        return np.asarray(x) != 0
+    return as_dtype(x, bool).decide(Mask).array
 
 
 @covers(np.nonzero)
