@@ -153,8 +153,7 @@ def _absolute_type(x: Aval) -> Aval:
     return x
 
 
-absolute = ufunc_op("absolute", type=_absolute_type, value=lambda xp, x: xp.absolute(x),
-                    jvp=_absolute_jvp, weak=True)  # fmt: skip
+absolute = ufunc_op("absolute", type=_absolute_type, jvp=_absolute_jvp, weak=True)
 sign = nondifferentiable("sign")
 floor = nondifferentiable("floor")
 ceil = nondifferentiable("ceil")

@@ -70,7 +70,7 @@ def real_if_close(a: Any, tol: Any = 100) -> Any:
 @covers(np.angle)
 def angle(z: Any, deg: bool = False) -> Any:
     x = array_of(z)
-    parts = (e.imag(x), e.real(x)) if x.dtype.kind == "c" else (e.multiply(x, 0), x)
+    parts = (e.imag(x), e.real(x)) if x.dtype.kind == "c" else (0.0, x)
     out = e.arctan2(*parts)
     return e.multiply(out, 180 / pi) if deg else out
 
@@ -223,6 +223,15 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     places = np.asarray(x)
     count = max(minlength, int(places.max(initial=-1)) + 1)
     return scatter(zeros(count), array_of(weights), places, items=(ARRAY,), mode="add")
+
+
+@covers(np.apply_over_axes)
+def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
+    x = array_of(a)
+    for axis in axes if isinstance(axes, (tuple, list)) else (axes,):
+        found = func(x, axis)
+        x = found if found.ndim == x.ndim else np.expand_dims(found, axis)
+    return x
 
 
 @covers(np.apply_along_axis)
