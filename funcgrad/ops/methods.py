@@ -149,6 +149,10 @@ def _clip(x: Any, min: Any = None, max: Any = None, out: Any = None, **kwargs: A
     return selecting.clip(x, min, max, out, **kwargs)
 
 
+def _compress(x: Any, condition: Any, axis: Any = None, out: Any = None) -> Any:
+    return selecting.compress(condition, x, axis, out)
+
+
 _METHODS: dict[str, Any] = {
     "sum": reducing.sum_, "prod": reducing.prod, "mean": reducing.mean, "var": reducing.var,
     "std": reducing.std, "max": reducing.max_, "min": reducing.min_, "any": reducing.any_,
@@ -160,7 +164,7 @@ _METHODS: dict[str, Any] = {
     "swapaxes": shaping.swapaxes, "squeeze": shaping.squeeze, "repeat": shaping.repeat,
     "copy": creating.copy, "astype": astype, "clip": _clip, "round": numerics.round_,
     "conj": lambda x: ufuncs[np.conjugate](x), "conjugate": lambda x: ufuncs[np.conjugate](x),
-    "take": selecting.take, "compress": selecting.compress, "choose": selecting.choose,
+    "take": selecting.take, "compress": _compress, "choose": selecting.choose,
     "put": selecting.put, "fill": fill, "itemset": itemset, "dot": _later(np.dot),
     "trace": _later(np.trace), "diagonal": _later(np.diagonal),
     "view": _refusing("view", "x.astype(dtype) converts, x.reshape(shape) shapes"),

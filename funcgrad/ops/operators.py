@@ -167,6 +167,7 @@ def install() -> None:
     Tracer.__pow__ = _power  # type: ignore[attr-defined]
     Tracer.__rpow__ = _reflected(e.power)  # type: ignore[attr-defined]
     Tracer.__ipow__ = _in_place(_power)  # type: ignore[attr-defined]
+    Tracer.__rdivmod__ = lambda y, x: (x // y, x % y)  # type: ignore[attr-defined]
     Tracer.__divmod__ = lambda x, y: (x // y, x % y)  # type: ignore[attr-defined]
 
 

@@ -190,6 +190,8 @@ def _computed(ufunc: Any, method: str, handler: Any, inputs: Any, kwargs: Any, o
         raise NotTraceableError(f"{ufunc.__name__}: signature= is not covered; use dtype=")
     if dtype is not None and ufunc.signature is None:
         inputs = _cast(ufunc, inputs, dtype, casting)
+    if mask is not True:
+        inputs = [_unmasked(mask, array_of(x), ufunc) for x in inputs]
     results = handler(*inputs, **kwargs)
     return results if mask is True else _masked(mask, results, outs)
 
@@ -203,13 +205,20 @@ def _cast(ufunc: Any, inputs: Any, dtype: Any, casting: str) -> list[Any]:
     return [as_dtype(x, d) for x, d in zip(xs, found, strict=False)]
 
 
+def _unmasked(mask: Any, x: Any, ufunc: Any) -> Any:
+    """Where nothing is asked for, a number at which the slope is finite: it meets a zero."""
+    harmless = 1 if x.dtype.kind in "iub" else 2 if ufunc is np.arccosh else 0.5
+    return e.select(mask, x, x.dtype.type(harmless))
+
+
 def _masked(mask: Any, results: Any, outs: Any) -> Any:
     """Where the mask is false ``out`` keeps its value; without one, NumPy says nothing: 0."""
     if isinstance(results, tuple):
         olds = outs or (None,) * len(results)
-        return tuple(_masked(mask, r, None if old is None else (old,)) for r, old in zip(results, olds, strict=True))
-    old = outs[0] if outs and outs[0] is not None else 0
-    return e.select(mask, results, as_dtype(array_of(old), results.dtype)[()] if old != 0 else old)
+        pairs = zip(results, olds, strict=True)
+        return tuple(_masked(mask, r, (old,)) for r, old in pairs)
+    old = outs[0] if outs else None
+    return e.select(mask, results, 0 if old is None else as_dtype(old, results.dtype))
 
 
 # -- reduce, accumulate, outer, at ------------------------------------------------------------------
