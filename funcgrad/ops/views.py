@@ -108,18 +108,20 @@ def real_view(x: Any, name: str) -> Any:
     return part_view(x, ComplexPart(name))
 
 
-def reshape_view(x: Any, shape: tuple[int, ...]) -> Any:
-    """``x.reshape(shape)``: a view wherever NumPy gives one."""
-    if x.__class__ is View and not _stays(x, shape):
+def reshape_view(x: Any, shape: tuple[int, ...], packed: bool = False) -> Any:
+    """``x.reshape(shape)``: a view wherever NumPy gives one; ``ravel`` wants it packed too."""
+    if x.__class__ is View and not _stays(x, shape, packed):
         return reshape(x, shape=shape)
     return part_view(x, Reshaped(shape))
 
 
-def _stays(x: Any, shape: tuple[int, ...]) -> bool:
+def _stays(x: Any, shape: tuple[int, ...], packed: bool) -> bool:
     """Whether NumPy can reshape without moving elements."""
     if not x.size:
         return True
     memory = _memory(x)
+    if packed and not memory.flags.c_contiguous:
+        return False
     return bool(np.may_share_memory(memory.reshape(shape), memory))
 
 

@@ -258,6 +258,9 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     if a.ndim < 2 or (a.ndim > 2 and len(set(a.shape)) > 1):
         raise ValueError(f"fill_diagonal: an array of two axes or a cube is needed, not {a.shape}")
     i = np.arange(min(a.shape))
+    val = array_of(val)
+    if val.shape:  # as many as are needed, from the beginning again if they do not suffice
+        val = gather(reshape(val, shape=(val.size,)), i % val.size, items=(ARRAY,))
     setitem(a, (i,) * a.ndim, val)
 
 

@@ -58,7 +58,7 @@ def reverse(x: Any) -> Any:
 def ravel(a: Any, order: str = "C") -> Any:
     x = array_of(a)
     x = reverse(x) if order == "F" else x
-    return reshape_view(x, (prod(x.shape),))
+    return reshape_view(x, (prod(x.shape),), packed=True)
 
 
 @covers(np.transpose, getattr(np, "permute_dims", None))
