@@ -6,13 +6,13 @@
 array([0.        , 1.38177329])
 """
 
-from funcgrad import config, errors, testing, tree
+from funcgrad import config, errors, numpy, testing, tree
 from funcgrad.backends import program as _program
 from funcgrad.control.cond import cond, switch
 from funcgrad.control.scan import map, scan
 from funcgrad.control.while_loop import fori_loop, while_loop
-from funcgrad.ops import functions as _functions
-from funcgrad.ops import getitem as _getitem
+from funcgrad.ops import methods as _methods
+from funcgrad.ops import ufuncs as _ufuncs
 from funcgrad.ops.collectives import (
     all_gather,
     all_to_all,
@@ -43,7 +43,7 @@ __all__ = [
     "ShapeDtype", "all_gather", "all_to_all", "axis_index", "axis_size", "checkpoint",
     "clear_caches", "cond", "config", "custom_jvp", "custom_vjp", "errors", "eval_shape",
     "fori_loop", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp",
-    "linear_transpose", "linearize", "make_jaxpr", "map", "pmap", "pmax", "pmean", "pmin",
+    "linear_transpose", "linearize", "make_jaxpr", "map", "numpy", "pmap", "pmax", "pmean", "pmin",
     "ppermute", "psum", "scan", "stop_gradient", "switch", "testing", "tree", "value_and_grad",
     "vjp", "vmap", "while_loop",
 ]  # fmt: skip

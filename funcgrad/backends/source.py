@@ -25,6 +25,7 @@ _OPERATORS = {
     "equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">",
     "greater_equal": ">=",
 }  # fmt: skip
+_KEYWORD_OUT = {"maximum", "minimum"}  # a third operand is deprecated there
 _PYTHON_RAISES = {"divide", "power", "floor_divide", "remainder"}  # on zeros, for Python numbers
 
 
@@ -184,7 +185,8 @@ class Writer:
         spare = self.reusable(eqn)
         if spare is not None and len(eqn.invars) <= 2:
             self.owned.pop(spare)
-            args = [*args, self.names[spare]]
+            keyword = "out=" if name in _KEYWORD_OUT else ""
+            args = [*args, keyword + self.names[spare]]
         return f"{name}({', '.join(args)})"
 
     def _bind_words(self, text: str) -> None:

@@ -114,7 +114,7 @@ def _checked(leaves: list[Any], chosen: Any, options: Options) -> list[Any]:
         cls = x.__class__
         if cls is float or (cls is np.ndarray and x.dtype.char == "d"):
             continue
-        if cls is Tracer and x.var.aval.dtype.char == "d":
+        if cls is Tracer and x._var.aval.dtype.char == "d":
             continue
         path = [p for value in chosen for p in paths(value)][i]
         leaves[i] = differentiable(options.who, x, path, options.allow_int)

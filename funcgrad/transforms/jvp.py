@@ -85,7 +85,7 @@ def _jvp(jaxpr: Jaxpr, active: tuple[bool, ...]) -> tuple[Jaxpr, tuple[bool, ...
             for v, on in zip(jaxpr.invars, active, strict=True)
             if on
         }
-        invars = (*jaxpr.invars, *(t.var for t in seeds.values()))
+        invars = (*jaxpr.invars, *(t._var for t in seeds.values()))
         tangents: dict[Any, Any] = dict(seeds)
         push_forward(b, jaxpr, tangents)
         outs = [tangents.get(v) if v.__class__ is Var else None for v in jaxpr.outvars]

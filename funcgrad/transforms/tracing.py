@@ -36,7 +36,7 @@ def name_of(f: Any) -> str:
 
 def begin(store: dict[Any, Root], leaves: list[Any], names: Any = ()) -> Trace:
     """A new trace over these leaves, at its root; one root per signature."""
-    avals = tuple([x.var.aval if is_traced(x) else aval_of(x) for x in leaves])
+    avals = tuple([x._var.aval if is_traced(x) else aval_of(x) for x in leaves])
     root = store.get(avals)
     if root is None:
         root = store.setdefault(avals, Root(avals, names() if callable(names) else names))
@@ -56,8 +56,8 @@ class Traced:
         self.outs = tuple([self._lift(x) for x in leaves])
 
     def _lift(self, x: Any) -> Any:
-        if x.__class__ is Tracer and x.trace is self.trace:
-            return x.var
+        if x.__class__ is Tracer and x._trace is self.trace:
+            return x._var
         if not (hasattr(x, "dtype") or isinstance(x, (int, float, complex))):
             raise StructureError(
                 f"{self.who}the function returned {type(x).__name__} {x!r:.40}; outputs must be arrays or "
@@ -160,9 +160,9 @@ class AuxOutputs:
     def __init__(self, traced: Traced):
         self.leaves, self.treedef = flatten(traced.aux)
         self.places = [
-            i for i, x in enumerate(self.leaves) if is_traced(x) and x.trace is traced.trace
+            i for i, x in enumerate(self.leaves) if is_traced(x) and x._trace is traced.trace
         ]
-        self.outs = tuple(self.leaves[i].var for i in self.places)
+        self.outs = tuple(self.leaves[i]._var for i in self.places)
 
     def fill(self, values: Sequence[Any]) -> Any:
         leaves = list(self.leaves)
