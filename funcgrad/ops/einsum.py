@@ -23,7 +23,7 @@ from funcgrad.trace.tracer import Tracer
 
 Labels = tuple[Any, ...]
 
-# -- diagonals --------------------------------------------------------------------------------------
+# -- diagonals -----------------------------------------------------------------------------------
 
 
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
@@ -80,7 +80,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return diag(reshape(v, shape=(int(np.prod(v.shape)),)), k)
 
 
-# -- einsum -----------------------------------------------------------------------------------------
+# -- einsum --------------------------------------------------------------------------------------
 
 
 def einsum(*operands: Any, out: Any = None, optimize: Any = True, **kwargs: Any) -> Any:

@@ -25,7 +25,7 @@ __all__ = ["cholesky", "cofactor", "det", "eigh", "inv", "slogdet", "solve", "tr
 MINORS = 6
 """Up to this size the cofactors are differentiated through minors, right at every matrix."""
 
-# -- shared -----------------------------------------------------------------------------------------
+# -- shared --------------------------------------------------------------------------------------
 
 
 def _inexact(*avals: Aval) -> Any:
@@ -118,7 +118,7 @@ def _solve_type(who: str) -> Any:
     return rule
 
 
-# -- solve: A z = b ---------------------------------------------------------------------------------
+# -- solve: A z = b ------------------------------------------------------------------------------
 # dA z + A dz = db, so dz = A^-1 (db - dA z). It is linear in b; <ct, A^-1 b> = <A^-T ct, b>.
 
 
@@ -140,7 +140,7 @@ solve = define(
 )  # fmt: skip
 """Right-hand sides are columns: b has at least two axes. Leading axes broadcast."""
 
-# -- triangular_solve: op(A) z = b, where op(A) is A or A^T, and only one triangle of A is read ------
+# -- triangular_solve: op(A) z = b, where op(A) is A or A^T, and only one triangle of A is read 
 # The same rule, with the triangle of dA that is read; a unit diagonal has no tangent.
 
 
@@ -187,7 +187,7 @@ triangular_solve = define(
     eager=True,
 )  # fmt: skip
 
-# -- inv: A z = 1, so dz = -z dA z --------------------------------------------------------------------
+# -- inv: A z = 1, so dz = -z dA z ---------------------------------------------------------------
 
 
 def _inv_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
@@ -199,7 +199,7 @@ def _inv_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
 inv = define("inv", type=_same_type("inv"), value=_call("inv"), jvp=_inv_jvp,
              batch=_alone("inv"), eager=True)  # fmt: skip
 
-# -- cholesky: A = L L^H, and only the lower triangle of A is read -------------------------------------
+# -- cholesky: A = L L^H, and only the lower triangle of A is read -------------------------------
 # dA = dL L^H + L dL^H. With S = L^-1 dA L^-H = L^-1 dL + (L^-1 dL)^H, whose first term is lower
 # triangular with a real diagonal: L^-1 dL is the lower triangle of S with half its diagonal.
 # dA is what the reading makes of the tangent: its lower triangle, mirrored. S is found from the
@@ -232,7 +232,7 @@ cholesky = define(
     batch=_alone("cholesky"), eager=True,
 )  # fmt: skip
 
-# -- det: d det A = sum of cofactors * dA, at singular matrices too -------------------------------------
+# -- det: d det A = sum of cofactors * dA, at singular matrices too ------------------------------
 
 
 def _det_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
@@ -291,12 +291,13 @@ def _cofactor_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
 
 def _minors(a: Any) -> Any:
     """All minors, indexed (…, i, j, row, column), where row i and column j are left out."""
-    n = a.shape[-1]
-    return _left_out(_left_out(a, n, a.ndim - 2), n, a.ndim)
+    n, rank = a.shape[-1], a.ndim
+    both = _left_out(_left_out(a, n, rank - 2), n, rank - 2)  # (…, i, row, j, column)
+    return transpose(both, perm=(*range(rank - 1), rank, rank - 1, rank + 1))
 
 
 def _left_out(a: Any, n: int, axis: int) -> Any:
-    """(…, n, …) -> (…, n, …, n - 1): for each k, the entries of the axis but k, behind all."""
+    """(…, n, …) -> (…, n, n - 1): behind all axes, for each k, the entries of the axis but k."""
     shape = (n, n - 1)
     k = iota(shape=shape, axis=0, dtype=np.dtype(np.intp))
     place = iota(shape=shape, axis=1, dtype=np.dtype(np.intp))
@@ -314,7 +315,7 @@ cofactor = define(
 )  # fmt: skip
 """The matrix of cofactors: the derivative of ``det``."""
 
-# -- slogdet: det = sign exp(logabs) -------------------------------------------------------------------
+# -- slogdet: det = sign exp(logabs) -------------------------------------------------------------
 # d log det = tr(A^-1 dA); its real part moves logabs, its imaginary part turns the sign.
 
 
@@ -338,7 +339,7 @@ slogdet = define(
     batch=_each_alone("slogdet"), multiple=True,
 )  # fmt: skip
 
-# -- eigh: A V = V diag(w), and only one triangle of A is read -----------------------------------------
+# -- eigh: A V = V diag(w), and only one triangle of A is read -----------------------------------
 # With M = V^H dA V:  dw_i = M_ii,  dV = V (F * M),  F_ij = 1 / (w_j - w_i), F_ii = 0.
 # Eigenvectors of one multiple eigenvalue are any basis of their space, and have no derivative:
 # there F is 0, and what does not depend on the choice of the basis (the sum of these eigenvalues,

@@ -47,7 +47,7 @@ def slogdet(a: Any) -> Any:
     return SlogdetResult(*linalg.slogdet(a))
 
 
-# -- norms ------------------------------------------------------------------------------------------
+# -- norms ---------------------------------------------------------------------------------------
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
@@ -133,8 +133,8 @@ def _matrix_norm(x: Any, ord: Any, axes: Any) -> Any:
         return _root(ops.index(eigvalsh(gram), items=((None, None, None),) * (x.ndim - 2) + (-1,)))
     if ord in ("nuc", -2):
         raise NotTraceableError(
-            f"np.linalg.norm(x, ord={ord!r}) needs all singular values, which are not differentiated "
-            "here; sum or minimise np.sqrt(np.linalg.eigvalsh(x.T @ x)) if x has full rank"
+            f"np.linalg.norm(x, ord={ord!r}) needs all singular values, which are not "
+            "differentiated here; sum or minimise np.sqrt(np.linalg.eigvalsh(x.T @ x)) if x has full rank"
         )
     if ord in (1, -1):
         first, second = row, column

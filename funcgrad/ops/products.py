@@ -37,7 +37,7 @@ def _holds_traced(x: Any) -> bool:
     return any(_holds_traced(v) if isinstance(v, (list, tuple)) else is_traced(v) for v in x)
 
 
-# -- matmul ---------------------------------------------------------------------------------------
+# -- matmul --------------------------------------------------------------------------------------
 
 
 def matmul(x: Any, y: Any) -> Any:
@@ -103,7 +103,7 @@ def conjugate(x: Any) -> Any:
     return e.conj(x) if x.dtype.kind == "c" else x
 
 
-# -- the older products ---------------------------------------------------------------------------
+# -- the older products --------------------------------------------------------------------------
 
 
 def dot(x: Any, y: Any, out: Any = None) -> Any:
@@ -193,7 +193,7 @@ def _sum(terms: list[Any]) -> Any:
     return e.add(first, rest[0]) if rest else first
 
 
-# -- chains and powers ------------------------------------------------------------------------------
+# -- chains and powers ---------------------------------------------------------------------------
 
 
 def multi_dot(arrays: Any, *, out: Any = None) -> Any:
