@@ -18,7 +18,7 @@ from funcgrad.transforms.batch import batch_jaxpr
 from funcgrad.transforms.jvp import jvp_jaxpr
 from funcgrad.transforms.linearize import vjp_jaxpr
 from tests import laws
-from tests.op_table import EXEMPT, ROWS, Row, draw
+from tests.op_table import EXEMPT, ROWS, prepared
 
 
 def cases(*dtypes, keep=lambda row: True):
@@ -34,25 +34,6 @@ def cases(*dtypes, keep=lambda row: True):
     return found
 
 
-def rng_of(row: Row):
-    return np.random.default_rng(sum(map(ord, row.name)))
-
-
-def prepared(row: Row, dtype):
-    """The row's program, operands for it, and a function that draws more."""
-    rng = rng_of(row)
-
-    def sample():
-        return [draw(a, rng, dtype) for a in row.operands]
-
-    def f(*xs):
-        it = iter(xs)
-        return row.apply(*[next(it) if not isinstance(a, int | float) else a for a in row.args])
-
-    args = sample()
-    return laws.build(f, args), args, sample, rng
-
-
 ALL_TYPES = (np.float64, np.float32, np.complex128, np.complex64)
 DIFFERENTIABLE = lambda row: row.derivative and bool(row.operands)
 
@@ -63,7 +44,7 @@ def test_type_is_value_and_program_is_evaluation(row, dtype):
     with np.errstate(all="ignore"):
         outs = laws.evaluate(jaxpr, args)
     laws.typed(jaxpr, outs)
-    laws.run(jaxpr, args, 0.0)  # the same calls: the same bits
+    laws.run(jaxpr, args, row.bits)
 
 
 @pytest.mark.parametrize("row, dtype", cases(np.float64, np.complex128, keep=DIFFERENTIABLE))
@@ -94,7 +75,7 @@ def test_batch_is_loop(row, dtype):
 def test_single_precision_stays_single(row, dtype):
     """Every variable of every derived program has the precision of its operands."""
     jaxpr, args, sample, rng = prepared(row, dtype)
-    if any(v.aval.dtype.itemsize >= 8 for v in jaxpr.outvars if v.aval.dtype.kind == "f"):
+    if any(v.aval.dtype.char in "dD" for v in jaxpr.outvars):
         pytest.skip("the row itself asks for double precision")
     for derived, given in derived_programs(jaxpr, args, rng):
         outs = laws.run(derived, given, row.rtol)

@@ -68,7 +68,10 @@ def _same(x: Aval, y: Aval) -> bool:
 
 
 def _fault(message: str, jaxpr: Jaxpr) -> JaxprTypeError:
-    text = print_jaxpr(jaxpr)
+    try:
+        text = print_jaxpr(jaxpr)
+    except AttributeError:  # what is wrong cannot even be printed
+        text = repr(jaxpr.eqns)
     if len(text) > 4000:
         text = text[:4000] + " …"
     return JaxprTypeError(f"{message}\n{text}")
