@@ -17,10 +17,12 @@ LAYERS = (
     {"ops"},
     {"compiler", "backends"},
     {"transforms", "control"},
-    {"numpy", "scipy", "random", "optimize", "testing", "display", "nist", "__main__"},
+    {"numpy", "scipy", "random", "optimize", "testing", "display"},
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TOP = len(LAYERS)  # the package's own __init__ sees everything
+# Programs that come with the package import its public names, as its users do.
+RANK |= dict.fromkeys(("nist", "__main__"), TOP + 1)
 
 # Imported where they are used, so that `import funcgrad` is quick and none is required by it.
 HEAVY = {"scipy", "cupy", "cupyx", "matplotlib", "llvmlite", "mpi4py", "IPython"}

@@ -184,8 +184,12 @@ class Writer:
         spare = self.reusable(eqn)
         if spare is not None and len(eqn.invars) <= 2:
             self.owned.pop(spare)
-            args = [*args, self.names[spare]]
+            args = [*args, self._out(name) + self.names[spare]]
         return f"{name}({', '.join(args)})"
+
+    def _out(self, name: str) -> str:
+        """NumPy wants the word for these two: several operands may one day mean their maximum."""
+        return "out=" if name in ("maximum", "minimum") else ""
 
     def _bind_words(self, text: str) -> None:
         """Bind the function names that a code form uses (``where``, ``add_reduce``)."""

@@ -149,7 +149,7 @@ def _bound(b: Any) -> int:
 
 def _append_traced(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> None:
     if i.dtype == bool:
-        mask = i.decide(_Mask).array
+        mask = i.decide(Mask).array
         _append_array(mask, items, arrays, shape, axis)
     elif i.dtype.kind in "iu":
         items.append(ARRAY)
@@ -158,7 +158,7 @@ def _append_traced(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> No
         raise IndexError(f"arrays used as indices must be of integer or boolean type, not {i.aval}")
 
 
-class _Mask:
+class Mask:
     """A mask that Python was told: the label of its branch is all of its content."""
 
     def __init__(self, array: Any):
@@ -169,7 +169,7 @@ class _Mask:
         return hash(self.key)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Mask) and self.key == other.key
+        return isinstance(other, Mask) and self.key == other.key
 
 
 def _append_array(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> None:

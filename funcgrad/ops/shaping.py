@@ -221,5 +221,12 @@ iota = define(
 """Counts along one axis: 0, 1, 2, …"""
 
 
+eye = define(
+    "eye", type=lambda n, dtype: array_aval((n, n), dtype),
+    value=lambda xp, n, dtype: xp.eye(n, dtype=dtype),
+)  # fmt: skip
+"""The n unit vectors, as rows."""
+
+
 def zeros(aval: Aval) -> Any:
     return full(0, shape=aval.shape, dtype=aval.dtype)

@@ -7,7 +7,7 @@ knows the way.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -68,6 +68,14 @@ def leaked(x: Any) -> LeakedTracerError:
     )
 
 
+class Decision(NamedTuple):
+    """What Python was told of a variable, and how it asked."""
+
+    var: Var
+    outcome: Any
+    read: Any
+
+
 class Trace:
     """One run of a user's function: the place reached in the tree, and this run's inputs."""
 
@@ -76,6 +84,7 @@ class Trace:
     )  # fmt: skip
 
     abstract = False
+    differentiates = True  # its inputs carry derivatives: they may not leave silently
     copies = True  # small captured arrays are copied; jit keeps the originals
 
     def __init__(self, root: Root, inputs: list[Any]):
@@ -297,12 +306,39 @@ class Trace:
         outs = [v for eqn in eqns for v in eqn.outvars]
         return Jaxpr(inputs, eqns, outs), list(inputs.values())
 
-    def decide(self, outcome: Any) -> None:
+    def carries_derivative(self, var: Var) -> bool:
+        """Whether a derivative flows from this trace's inputs into ``var``."""
+        path = []
+        node: Node | None = self.node
+        while node is not None:
+            path.append(node)
+            node = node.parent
+        active = {
+            v for v, i in self.root.positions.items()
+            if i < len(self.inputs) and v.aval.dtype.kind in "fc" and self._active_input(v, i)
+        }  # fmt: skip
+        for step in reversed(path):
+            eqn = step.eqn
+            if eqn is None or (eqn.prim.jvp is None and eqn.prim.linearize is None and eqn.prim.name != "call"):
+                continue
+            if any(v in active for v in eqn.invars):
+                active.update(v for v in eqn.outvars if v.aval.dtype.kind in "fc")
+        return var in active
+
+    def _active_input(self, v: Var, position: int) -> bool:
+        if position < len(self.root.invars) and self.differentiates:
+            return True
+        x = self.inputs[position]
+        return x.__class__ in tracer_types and x.trace.carries_derivative(x.var)
+
+    def decide(self, var: Var, outcome: Any, read: Any) -> None:
         """Label the path with what Python was told, so that jit can follow it without Python."""
-        edge = (_DECIDE, outcome.__class__, outcome)
+        edge = (_DECIDE, var, outcome.__class__, outcome)
         node = self.node.edges.get(edge)
         if node is None:
-            node = self._add(edge, Node(self.node))
+            node = Node(self.node)
+            node.segment = Decision(var, outcome, read)
+            node = self._add(edge, node)
         self.node = node
 
     def _run_now(self, node: Node) -> None:

@@ -90,13 +90,14 @@ class Tracer:
         """Hand a value to Python's control flow, and note the outcome on the outermost trace."""
         x: Any = self
         owner: Any = None
+        var: Any = None
         while x.__class__ in tracer_types:
             if not x.trace.alive:
                 raise leaked(x)
-            owner = x.trace
-            x = owner.decision(x.var) if hasattr(owner, "decision") else owner.demand(x.var)
+            owner, var = x.trace, x.var
+            x = owner.decision(var) if hasattr(owner, "decision") else owner.demand(var)
         outcome = read(x)
-        owner.decide(outcome)
+        owner.decide(var, outcome, read)
         return outcome
 
     def __bool__(self) -> bool:
@@ -138,7 +139,7 @@ class Tracer:
 
     def _plain(self, what: str, remedy: str) -> Any:
         """A value that carries no derivative may leave; any other would lose it silently."""
-        if hooks.carries_derivative(self):
+        if self.trace.carries_derivative(self.var):
             raise self._cut(what, remedy)
         value = self.decide(lambda v: np.asarray(v)[()])
         return value.item() if self.size == 1 else value.tolist()

@@ -100,8 +100,8 @@ def roots_of(function: Any) -> dict[Any, Root]:
     return store
 
 
-def _owner(function: Any) -> Any:
-    """The object whose lifetime the tree follows: the code object where there is one."""
+def unwrapped(function: Any) -> Any:
+    """The user's own function below transforms, methods and partial applications."""
     while True:
         if hasattr(function, "__wrapped__"):  # grad(f) grows its tree with f's code
             function = function.__wrapped__
@@ -110,7 +110,13 @@ def _owner(function: Any) -> Any:
         elif hasattr(function, "func") and not hasattr(function, "__code__"):
             function = function.func
         else:
-            return getattr(function, "__code__", function)
+            return function
+
+
+def _owner(function: Any) -> Any:
+    """The object whose lifetime the tree follows: the code object where there is one."""
+    function = unwrapped(function)
+    return getattr(function, "__code__", function)
 
 
 def clear_caches() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from funcgrad.errors import DifferentiationError
 from funcgrad.ir.avals import Aval, array_aval
-from funcgrad.ir.jaxpr import Jaxpr, Literal
+from funcgrad.ir.jaxpr import Jaxpr, Literal, dead_code
 from funcgrad.trace.tracer import Tracer
 from funcgrad.trace.tree import roots_of
 from funcgrad.transforms.linearize import vjp_jaxpr
@@ -125,7 +125,7 @@ def _finish(f: Any, traced: Traced, arguments: Arguments, options: Options, defs
     outs = traced.outs if aux is None else traced.outs + aux.outs
     found = traced.derived(options, outs)
     if found is None:
-        _check_output(f, traced, options)
+        check_scalar(f, traced, options.who, options.holomorphic)
         roots = len(traced.trace.root.invars)
         found = traced.derive(options, lambda jaxpr: _derive(jaxpr, roots, options), outs)
     results = traced.apply(found)
@@ -152,7 +152,7 @@ def _derive(jaxpr: Jaxpr, roots: int, options: Options) -> Jaxpr:
     grads = iter(made.outvars[len(seeded) :])
     for aval, on in zip(avals[:roots], active, strict=False):
         outs.append(next(grads) if on else _zero(aval))
-    return Jaxpr(made.invars, made.eqns, outs)
+    return Jaxpr(made.invars, dead_code(made.eqns, outs), outs)
 
 
 def _zero(aval: Aval) -> Literal:
@@ -160,9 +160,9 @@ def _zero(aval: Aval) -> Literal:
     return Literal(np.zeros(aval.shape), array_aval(aval.shape, np.float64))
 
 
-def _check_output(f: Any, traced: Traced, options: Options) -> None:
+def check_scalar(f: Any, traced: Traced, who: str, holomorphic: bool) -> None:
     """The output must be one real scalar (one complex scalar where holomorphic)."""
-    who, name = options.who, name_of(f)
+    name = name_of(f)
     if len(traced.outs) != 1:
         raise DifferentiationError(
             f"{who}: {name} returned {len(traced.outs)} values; return one scalar "
@@ -180,7 +180,7 @@ def _check_output(f: Any, traced: Traced, options: Options) -> None:
             f"{who}: {name} returned {aval}, which has no derivative: an integer or truth value; "
             "convert it to float before it loses its slope"
         )
-    if (kind == "c") is not options.holomorphic:
+    if (kind == "c") is not holomorphic:
         raise DifferentiationError(
             f"{who}: {name} returned {aval}; "
             + ("holomorphic=True needs a complex output" if kind == "f" else

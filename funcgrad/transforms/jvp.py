@@ -8,16 +8,29 @@ program are taken over as they are, so a variable means the same before and afte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from funcgrad.errors import StructureError
 from funcgrad.ir.avals import Aval, is_inexact
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 from funcgrad.ops.call import inlined
+from funcgrad.ops.families import known_aval, ops
 from funcgrad.trace.build import Builder
 from funcgrad.trace.tracer import Tracer
+from funcgrad.trace.tree import roots_of
+from funcgrad.transforms.tracing import (
+    AuxOutputs,
+    argument_names,
+    flatten_all,
+    trace,
+    unflatten_all,
+)
+from funcgrad.tree import paths, unflatten
 
-__all__ = ["jvp_jaxpr", "push_forward", "tangent_aval"]
+__all__ = ["jvp", "jvp_jaxpr", "push_forward", "tangent_aval"]
 
 
 def tangent_aval(aval: Aval) -> Aval:
@@ -79,3 +92,90 @@ def _jvp(jaxpr: Jaxpr, active: tuple[bool, ...]) -> tuple[Jaxpr, tuple[bool, ...
         flags = tuple(t is not None for t in outs)
         found = [b.atom(t) for t in outs if t is not None]
     return Jaxpr(invars, b.eqns, (*jaxpr.outvars, *found)), flags
+
+
+def jvp(
+    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
+) -> Any:
+    """``(f(*primals), directional derivative of f along tangents)``; with aux as a third.
+
+    The tangents have the structure and shapes of the primals; integer leaves take any tangent
+    and do not move. The formula is jvp(f)(x, t) = (f(x), f'(x) t).
+
+    Raises StructureError where tangents do not fit the primals.
+
+    >>> import numpy as np
+    >>> from funcgrad import jvp
+    >>> jvp(lambda x: x**3, (2.0,), (1.0,))
+    (8.0, 12.0)
+    """
+    leaves, defs = flatten_all(primals)
+    moving = matched("jvp", leaves, primals, tangents)
+    traced = trace(
+        roots_of(f), leaves, lambda xs: f(*unflatten_all(defs, xs)), has_aux,
+        lambda: argument_names(f, primals),
+    )  # fmt: skip
+    aux = AuxOutputs(traced) if has_aux else None
+    outs = traced.outs if aux is None else traced.outs + aux.outs
+    n = len(traced.outs)
+    found = traced.derived("jvp", outs)
+    if found is None:
+        roots = len(leaves)
+        found = traced.derive("jvp", lambda jaxpr: _public(jaxpr, roots, n), outs)
+    results = traced.apply(found, [t for t in moving if t is not None])
+    value = unflatten(traced.treedef, list(results[:n]))
+    tangent = unflatten(traced.treedef, list(results[len(outs) :]))
+    return (value, tangent) if aux is None else (value, tangent, aux.fill(results[n : len(outs)]))
+
+
+def _public(jaxpr: Jaxpr, roots: int, n: int) -> Jaxpr:
+    """The jvp program with the first ``n`` output tangents, zeros written out."""
+    active = tuple(i < roots and is_inexact(v.aval) for i, v in enumerate(jaxpr.invars))
+    made, flags = jvp_jaxpr(jaxpr, active)
+    found = iter(made.outvars[len(jaxpr.outvars) :])
+    tangents = [next(found) if on else None for on in flags]
+    with Builder() as b:
+        b.eqns.extend(made.eqns)
+        outs = [instantiated(b, t, v.aval) for t, v in zip(tangents[:n], jaxpr.outvars, strict=False)]
+    return Jaxpr(made.invars, b.eqns, (*made.outvars[: len(jaxpr.outvars)], *outs))
+
+
+def instantiated(builder: Builder, t: Any, aval: Aval) -> Any:
+    """An atom for a tangent: zeros where it is a symbolic zero."""
+    if t is None:
+        dtype = aval.dtype if is_inexact(aval) else np.float64
+        return builder.atom(ops.full(0, shape=aval.shape, dtype=np.dtype(dtype)))
+    return t
+
+
+def matched(who: str, leaves: list[Any], primals: Any, tangents: Any) -> list[Any]:
+    """Tangent leaves beside their primals (None for integers), checked one by one."""
+    if len(primals) != len(tangents):
+        raise StructureError(f"{who}: {len(primals)} primals, but {len(tangents)} tangents")
+    found, defs = flatten_all(tangents)
+    if defs != flatten_all(primals)[1]:
+        raise StructureError(
+            f"{who}: tangents have another structure than primals: {[d for d, _ in defs]} and "
+            f"{[d for d, _ in flatten_all(primals)[1]]}"
+        )
+    out = []
+    for i, (x, t) in enumerate(zip(leaves, found, strict=True)):
+        if x.__class__ is int:
+            leaves[i] = x = float(x)
+        aval = known_aval(x)
+        if tuple(np.shape(t) if not hasattr(t, "shape") else t.shape) != aval.shape:
+            path = [p for value in primals for p in paths(value)][i]
+            raise StructureError(
+                f"{who}: the tangent of argument{path} has shape {np.shape(t)}, its primal {aval.shape}"
+            )
+        out.append(cast(t, aval) if is_inexact(aval) else None)
+    return out
+
+
+def cast(t: Any, aval: Aval) -> Any:
+    """A tangent or cotangent in the dtype of its primal."""
+    if t.__class__ is float and aval.weak:
+        return t
+    if known_aval(t).dtype != aval.dtype:
+        return ops.convert(t, dtype=aval.dtype)
+    return t if not known_aval(t).weak else aval.dtype.type(t)

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from funcgrad.errors import DifferentiationError, StructureError
 from funcgrad.ir.avals import aval_of
-from funcgrad.ir.jaxpr import Jaxpr, Var
+from funcgrad.ir.jaxpr import Jaxpr, Var, dead_code
 from funcgrad.ops.call import apply, inlined
 from funcgrad.trace.core import Trace, running
 from funcgrad.trace.tracer import Tracer, is_traced
@@ -111,14 +112,12 @@ def with_known(jaxpr: Jaxpr, known: dict[Var, Any]) -> tuple[Jaxpr, list[Var]]:
     if not known:
         return jaxpr, []
     inner = inlined(jaxpr)
-    used: dict[Var, None] = {}
-    kept = []
-    for eqn in inner.eqns:
-        if all(v in known for v in eqn.outvars):
-            used.update((v, None) for v in eqn.outvars)
-        else:
-            kept.append(eqn)
-    return Jaxpr((*inner.invars, *used), kept, inner.outvars), list(used)
+    rest = [eqn for eqn in inner.eqns if not all(v in known for v in eqn.outvars)]
+    kept = dead_code(rest, inner.outvars)
+    read = {v for eqn in kept for v in eqn.invars if v.__class__ is Var}
+    read.update(v for v in inner.outvars if v.__class__ is Var)
+    used = [v for v in known if v in read]
+    return Jaxpr((*inner.invars, *used), kept, inner.outvars), used
 
 
 def trace(
@@ -267,7 +266,7 @@ def differentiable(who: str, x: Any, path: str, allow_int: bool = False, holomor
 
 def argument_names(f: Any, values: Sequence[Any]) -> tuple[str | None, ...]:
     """Names for the traced leaves, from the signature where it is simple."""
-    code = getattr(f, "__code__", None)
+    code = getattr(inspect.unwrap(f), "__code__", None)
     first = code.co_varnames[: code.co_argcount] if code is not None else ()
     out: list[str | None] = []
     for i, value in enumerate(values):

@@ -1,0 +1,1 @@
+"""Control flow as operations: their parameters are jaxprs, their rules transform those."""

@@ -1,0 +1,233 @@
+"""What a function reads besides its arguments: closure cells, globals, attributes of those.
+
+jit checks them on every call, so that a changed global means a new trace, not a stale answer.
+Functions that the function calls are followed; installed libraries are taken as constant.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+import sysconfig
+from collections.abc import Callable
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from funcgrad import config
+from funcgrad.trace.tree import unwrapped
+
+__all__ = ["Guard", "guards_of"]
+
+_LIBRARY = tuple(
+    {p for p in (sysconfig.get_paths().get(k) for k in ("stdlib", "platstdlib", "purelib", "platlib")) if p}
+)
+_PACKAGE = __file__.rsplit("trace", 1)[0]
+_MISSING = object()
+_PLAIN = (int, float, complex, str, bytes, bool, type(None), np.generic)
+_DEPTH = 4  # containers nested deeper than this are guarded by identity
+
+
+class Guard:
+    """One value a function reads: how to read it again, and what it was."""
+
+    __slots__ = ("array", "expected", "kind", "name", "read", "value")
+
+    def __init__(self, name: str, read: Callable[[], Any], value: Any):
+        self.name, self.read, self.value = name, read, value
+        self.array = None  # content of an array, where it must not change
+        self.expected: Any = None
+        cls = value.__class__
+        if cls is np.ndarray:
+            self.kind = "array"
+        elif isinstance(value, (list, tuple, dict, set, frozenset)):
+            self.kind, self.expected = "container", fingerprint(value)
+        elif isinstance(value, _PLAIN):
+            self.kind = "number"
+        else:
+            self.kind = "identity"
+
+    def freeze_content(self, captured: set[int]) -> None:
+        """Small arrays, and arrays that Python used beyond our sight, must keep their content."""
+        if self.kind == "array":
+            small = self.value.nbytes <= config.copy_limit
+            if small or id(self.value) not in captured:
+                self.array = self.value.copy()
+
+    def holds(self) -> bool:
+        now = self.read()
+        kind = self.kind
+        if kind == "identity":
+            return now is self.value
+        if kind == "number":
+            if now is self.value:
+                return True
+            same = now.__class__ is self.value.__class__
+            return same and (now == self.value or (now != now and self.value != self.value))
+        if kind == "container":
+            return bool(fingerprint(now) == self.expected)
+        if now is not self.value:
+            return False
+        return self.array is None or _same_content(now, self.array)
+
+    def describe(self) -> str:
+        return f"{self.name}: {_short(self.value)} -> {_short(self.read())}"
+
+
+def _same_content(a: Any, b: Any) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{list(value.shape)} at {id(value):#x}"
+    return f"{value!r:.40}"
+
+
+def fingerprint(value: Any, depth: int = _DEPTH) -> Any:
+    """A comparable image of a container; objects inside count by identity."""
+    cls = value.__class__
+    if isinstance(value, _PLAIN):
+        return (cls, repr(value))
+    if depth and isinstance(value, dict):
+        return (cls, tuple((k, fingerprint(v, depth - 1)) for k, v in value.items()))
+    if depth and isinstance(value, (list, tuple)):
+        return (cls, tuple(fingerprint(v, depth - 1) for v in value))
+    if depth and isinstance(value, (set, frozenset)):
+        return (cls, frozenset(fingerprint(v, depth - 1) for v in value))
+    if cls is np.ndarray:
+        return (id(value), value.shape, value.dtype.str, value.tobytes())
+    return (cls, id(value))
+
+
+def random_reads(function: Any) -> list[str]:
+    """Names by which a function mentions NumPy's or Python's random draws."""
+    function = unwrapped(function)
+    if not isinstance(function, FunctionType):
+        return []
+    paths = global_reads(function.__code__)
+    return [".".join(p) for p in paths if "random" in p and len(p) > 1]
+
+
+def guards_of(function: Any) -> list[Guard]:
+    """Guards for all that the function, and the user's functions it calls, read."""
+    found: dict[str, Guard] = {}
+    _walk(function, found, set(), getattr(unwrapped(function), "__name__", "f"))
+    return list(found.values())
+
+
+def _walk(function: Any, found: dict[str, Guard], seen: set[int], label: str) -> None:
+    bound = getattr(function, "__self__", None)
+    function = unwrapped(function)
+    if not isinstance(function, FunctionType) or id(function) in seen:
+        return
+    if function.__code__.co_filename.startswith(_PACKAGE):
+        for cell in function.__closure__ or ():  # a transform's wrapper: follow what it wraps
+            _follow(cell_value(cell), found, seen, label)
+        return
+    seen.add(id(function))
+    if bound is not None and not isinstance(bound, ModuleType):
+        _attributes(function, bound, found, label)
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        _add(name, lambda c=cell: cell_value(c), found, seen, label)
+    for path in global_reads(function.__code__):
+        _add(".".join(path), lambda p=path, g=function.__globals__: _resolve(g, p), found, seen, label)
+    for i, default in enumerate(function.__defaults__ or ()):
+        _add(f"default {i}", lambda f=function, k=i: (f.__defaults__ or ())[k], found, seen, label)
+        _follow(default, found, seen, label)
+
+
+def cell_value(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not assigned yet
+        return _MISSING
+
+
+def _resolve(scope: dict[str, Any], path: tuple[str, ...]) -> Any:
+    builtins = scope.get("__builtins__", {})
+    builtins = builtins if isinstance(builtins, dict) else vars(builtins)
+    value = scope.get(path[0], builtins.get(path[0], _MISSING))
+    for name in path[1:]:
+        value = getattr(value, name, _MISSING)
+    return value
+
+
+def _add(name: str, read: Any, found: dict[str, Guard], seen: set[int], label: str) -> None:
+    value = read()
+    if value is _MISSING or isinstance(value, ModuleType) or _is_library(value):
+        return
+    full = f"{label}.{name}"
+    if full not in found:
+        found[full] = Guard(full, read, value)
+    _follow(value, found, seen, name)
+
+
+def _follow(value: Any, found: dict[str, Guard], seen: set[int], label: str) -> None:
+    if isinstance(unwrapped(value), FunctionType) if callable(value) else False:
+        _walk(value, found, seen, label)
+
+
+def _is_library(value: Any) -> bool:
+    """Functions and classes of NumPy, SciPy, the standard library or funcgrad do not change."""
+    if not callable(value):
+        return False
+    if isinstance(value, np.ufunc):
+        return True
+    module = sys.modules.get(getattr(value, "__module__", None) or "")
+    path = getattr(module, "__file__", None)
+    if path is not None and path.startswith(_PACKAGE):
+        return not hasattr(value, "__wrapped__")  # grad(f) is followed to f
+    return module is not None and (path is None or path.startswith(_LIBRARY))
+
+
+def _attributes(function: Any, bound: Any, found: dict[str, Guard], label: str) -> None:
+    """A method's reads of ``self.name``."""
+    first = function.__code__.co_varnames[0] if function.__code__.co_argcount else None
+    for name in _attribute_reads(function.__code__, first):
+        def read(o: Any = bound, n: str = name) -> Any:
+            return getattr(o, n, _MISSING)
+
+        value = read()
+        if value is not _MISSING and not callable(value):
+            found.setdefault(f"{label}.self.{name}", Guard(f"self.{name}", read, value))
+
+
+_reads: dict[int, tuple[CodeType, list[tuple[str, ...]]]] = {}
+
+
+def global_reads(code: CodeType) -> list[tuple[str, ...]]:
+    """Dotted global names that the code loads, functions defined inside included."""
+    cached = _reads.get(id(code))
+    if cached is not None and cached[0] is code:
+        return cached[1]
+    out: dict[tuple[str, ...], None] = {}
+    path: tuple[str, ...] = ()
+    for step in dis.get_instructions(code):
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            path = (step.argval,)
+            out[path] = None
+        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD") and path:
+            out.pop(path, None) if len(path) > 1 else None
+            path = (*path, step.argval)
+            out[path] = None
+        elif step.opname not in ("CACHE", "PRECALL", "EXTENDED_ARG"):
+            path = ()
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            out.update(dict.fromkeys(global_reads(const)))
+    found = list(out)
+    _reads[id(code)] = (code, found)
+    return found
+
+
+def _attribute_reads(code: CodeType, name: str | None) -> list[str]:
+    out, previous = [], None
+    for step in dis.get_instructions(code):
+        loads_attribute = step.opname in ("LOAD_ATTR", "LOAD_METHOD")
+        if loads_attribute and previous is not None and previous.argval == name:
+            out.append(step.argval)
+        if step.opname not in ("CACHE", "EXTENDED_ARG"):
+            previous = step if step.opname in ("LOAD_FAST", "LOAD_DEREF") else None
+    return out

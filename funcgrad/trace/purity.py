@@ -1,0 +1,67 @@
+"""Finding clocks and random draws in a function that jit traces: their values would freeze."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from funcgrad.errors import ImpureCallError
+from funcgrad.trace.source import here
+
+__all__ = ["Watch"]
+
+_CLOCKS = {time.time, time.perf_counter, time.monotonic, time.process_time, time.time_ns,
+           time.perf_counter_ns, time.monotonic_ns}  # fmt: skip
+
+
+class Watch:
+    """Context in which a clock or a random draw raises ImpureCallError with its line."""
+
+    def __init__(self, generators: list[Any], mentioned: list[str]):
+        self.generators = generators  # numpy Generators that the function can reach
+        self.mentioned = mentioned  # names like np.random.normal in its code
+        self.found: str | None = None
+
+    def __enter__(self) -> Watch:
+        self.before = self._states()
+        self.profiled = sys.getprofile() is None
+        if self.profiled:
+            sys.setprofile(self._event)
+        return self
+
+    def _event(self, frame: Any, event: str, arg: Any) -> None:
+        if self.found is not None:
+            return
+        try:
+            if event == "c_call" and arg in _CLOCKS:
+                self.found = f"{arg.__module__}.{arg.__name__} (at {here()})"
+            elif event in ("c_call", "c_return") and self._draws(arg):
+                self.found = f"{getattr(arg, '__qualname__', arg)} (at {here()})"
+        except TypeError:  # an unhashable callable is no clock
+            return
+
+    def _draws(self, function: Any) -> bool:
+        owner = getattr(function, "__self__", None)
+        return isinstance(owner, (np.random.RandomState, np.random.Generator, random.Random))
+
+    def __exit__(self, kind: Any, error: Any, tb: Any) -> None:
+        if self.profiled:
+            sys.setprofile(None)
+        if kind is not None:
+            return
+        if self.found is None and self._states() != self.before:
+            self.found = " or ".join(self.mentioned) or "a draw from a random generator"
+        if self.found is not None:
+            raise ImpureCallError(
+                f"jit: {self.found} was called while tracing; its value would be frozen into the "
+                "program. Pass random numbers and times as arguments, or call the function un-jitted"
+            )
+
+    def _states(self) -> Any:
+        legacy: Any = np.random.get_state()
+        own = [repr(g.bit_generator.state) for g in self.generators]
+        return (legacy[1].tobytes(), legacy[2:], random.getstate(), own)

@@ -1,0 +1,121 @@
+"""Tracing without values: bodies of loops, branches, rules; and what they captured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from funcgrad.errors import ConcretizationError, StructureError
+from funcgrad.ir.avals import Aval
+from funcgrad.ir.jaxpr import Jaxpr, Var
+from funcgrad.ops.elementwise import convert
+from funcgrad.ops.families import like
+from funcgrad.trace.build import Builder
+from funcgrad.trace.core import Trace
+from funcgrad.trace.source import here
+from funcgrad.trace.tree import Root, roots_of
+from funcgrad.transforms.tracing import Traced, run_trace
+
+__all__ = ["AbstractTrace", "abstract", "captures", "with_outputs"]
+
+
+class AbstractTrace(Trace):
+    """A trace whose arguments have no values: Python may not decide on them.
+
+    Arguments that do have one (``values``) and captured values can be asked as always.
+    """
+
+    __slots__ = ("where",)
+
+    abstract = True
+    differentiates = False
+
+    def __init__(self, root: Root, inputs: list[Any], where: str):
+        super().__init__(root, inputs)
+        self.where = where
+
+    def demand(self, var: Var) -> Any:
+        position = self.root.positions.get(var)
+        if position is not None and self.inputs[position] is not None:
+            return self.inputs[position]
+        name = f"'{var.name}' " if var.name else ""
+        raise ConcretizationError(
+            f"{self.where}: the value of {name}({var.aval}) is not known while tracing "
+            f"(at {here()}); use np.where, funcgrad.cond or funcgrad.while_loop for what depends on it"
+        )
+
+    def _run_now(self, node: Any) -> None:
+        """Nothing can be run here; it fails, if it does, when the program runs."""
+
+
+def abstract(
+    f: Any, avals: tuple[Aval, ...], call: Any, where: str, names: Any = (), values: Any = None
+) -> Traced:
+    """Trace ``call`` over avals. The tree of f remembers the path, as for any other trace."""
+    store = roots_of(f)
+    key = ("abstract", avals)
+    root = store.get(key)
+    if root is None:
+        root = store.setdefault(key, Root(avals, names() if callable(names) else names))
+    inputs = list(values) if values is not None else [None] * len(avals)
+    traced = run_trace(AbstractTrace(root, inputs, where), call)
+    traced.trace.release()
+    return traced
+
+
+def captures(traced: Traced) -> list[Any]:
+    """The values that a traced function took from outside, in the order of its inputs."""
+    return traced.trace.inputs[len(traced.trace.root.invars) :]
+
+
+def with_outputs(jaxpr: Jaxpr, avals: Sequence[Aval]) -> Jaxpr:
+    """The same program with its outputs converted to these avals (same shapes)."""
+    wanted = tuple(avals)
+    if all(v.aval is a for v, a in zip(jaxpr.outvars, wanted, strict=True)):
+        return jaxpr
+    return jaxpr.derive(("outputs", wanted), lambda: _converted(jaxpr, wanted))  # type: ignore
+
+
+def _converted(jaxpr: Jaxpr, avals: tuple[Aval, ...]) -> Jaxpr:
+    with Builder() as b:
+        b.eqns.extend(jaxpr.eqns)
+        outs = []
+        for v, aval in zip(jaxpr.outvars, avals, strict=True):
+            x = b.read(v)
+            outs.append(v if v.aval is aval else b.atom(strong(like(x, aval), aval)))
+    return Jaxpr(jaxpr.invars, b.eqns, outs)
+
+
+def strong(x: Any, aval: Aval) -> Any:
+    """A weak value of the right dtype becomes an array of that dtype."""
+    from_weak = getattr(x, "aval", None)
+    if from_weak is not None and from_weak.weak and not aval.weak:
+        return convert(x, dtype=aval.dtype)
+    return aval.dtype.type(x) if from_weak is None else x
+
+
+def widened(jaxpr: Jaxpr, before: Sequence[Aval], after: Sequence[Aval], at: int) -> Jaxpr:
+    """The same program with further inputs that it does not read, around its own from ``at`` on."""
+    lead, trail = tuple(before), tuple(after)
+    if not lead and not trail:
+        return jaxpr
+
+    def make() -> Jaxpr:
+        own = jaxpr.invars
+        return Jaxpr(
+            (*own[:at], *map(Var, lead), *own[at:], *map(Var, trail)), jaxpr.eqns, jaxpr.outvars
+        )
+
+    return jaxpr.derive(("widened", lead, trail, at), make)  # type: ignore[no-any-return]
+
+
+def same_structure(who: str, first: Traced, other: Traced, names: tuple[str, str]) -> None:
+    if first.treedef != other.treedef:
+        raise StructureError(
+            f"{who}: {names[0]} returns {first.treedef}, {names[1]} returns {other.treedef}"
+        )
+    for i, (v, w) in enumerate(zip(first.outs, other.outs, strict=True)):
+        if v.aval.shape != w.aval.shape:
+            raise StructureError(
+                f"{who}: output {i} of {names[0]} is {v.aval}, of {names[1]} {w.aval}"
+            )

@@ -1,0 +1,437 @@
+"""jit: skip the Python run.
+
+The compiled form of a function is its trace tree: programs between decisions. A call follows
+the tree: run a segment, look at the value that Python decided on, take the known branch; a
+new outcome runs Python once more and grows the tree. Closure cells and globals that the
+function reads are guarded; a changed one means a new trace.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from funcgrad import config
+from funcgrad.backends.program import program_of, run
+from funcgrad.errors import ConcretizationError
+from funcgrad.ir.avals import aval_of
+from funcgrad.ir.jaxpr import Jaxpr, Var
+from funcgrad.trace.core import Decision, Trace, running
+from funcgrad.trace.guards import Guard, guards_of, random_reads
+from funcgrad.trace.purity import Watch
+from funcgrad.trace.source import here
+from funcgrad.trace.tree import Root
+from funcgrad.transforms.tracing import Traced, argument_names, name_of, run_trace, transformed
+from funcgrad.tree import flatten, paths, unflatten
+
+__all__ = ["CacheInfo", "jit"]
+
+
+class CacheInfo(NamedTuple):
+    """How often a jitted function was called, traced, and how many signatures and paths it has."""
+
+    calls: int
+    traces: int
+    signatures: int
+    paths: int
+
+
+class JitTrace(Trace):
+    """A trace that keeps the original of every captured array: later calls read it anew."""
+
+    __slots__ = ()
+
+    copies = False
+    differentiates = False
+
+    def __init__(self, root: Root, inputs: list[Any]):
+        super().__init__(root, inputs)
+        self.originals = []
+
+
+class Run:
+    """One segment of the compiled tree: values that the next decision needs."""
+
+    __slots__ = ("call", "jaxpr", "next")
+
+    def __init__(self, jaxpr: Jaxpr):
+        self.jaxpr = jaxpr
+        self.call = program_of(jaxpr).call
+        self.next: Any = None
+
+
+class Decide:
+    """Python decided here: which value it read, how, and where each outcome leads."""
+
+    __slots__ = ("branches", "read", "var")
+
+    def __init__(self, var: Var, read: Any):
+        self.var, self.read = var, read
+        self.branches: dict[Any, Any] = {}
+
+
+class Leaf:
+    """The end of a path: the last program and the structure of the result."""
+
+    __slots__ = ("fixed", "jaxpr", "treedef")
+
+    def __init__(self, jaxpr: Jaxpr, treedef: Any):
+        self.jaxpr, self.treedef = jaxpr, treedef
+        self.fixed: list[Any] = []
+
+
+class Entry:
+    """All that is compiled for one signature: its tree, its constants, its guards."""
+
+    def __init__(self, root: Root):
+        self.root = root
+        self.start: Any = None
+        self.consts: dict[Var, Any] = {}
+        self.guards: list[Guard] = []
+        self.leaves: list[Leaf] = []
+        self.retraces: list[str] = []
+
+
+def jit(
+    f: Callable[..., Any] | None = None,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    branches: str = "trace",
+) -> Any:
+    """A compiled version of f: the same values, without running Python again.
+
+    Arrays and numbers are traced; strings, None, bools and other objects are static by
+    themselves, numbers are where ``static_argnums``/``static_argnames`` say so. Python's
+    ``if``, ``while``, ``min`` and ``and`` on traced values work: each outcome is traced when it is
+    first met. ``branches="error"`` forbids that. Inside another transform f simply runs.
+
+    The result has ``explain()``, ``source``, ``cache_info()`` and ``clear()``. Random draws and
+    clocks raise ImpureCallError; an unhashable static argument raises TypeError.
+
+    >>> import numpy as np
+    >>> from funcgrad import jit
+    >>> @jit
+    ... def f(x):
+    ...     return x**2 if x > 0 else -x
+    >>> f(3.0), f(-3.0), f.cache_info().traces
+    (9.0, 3.0, 2)
+    """
+    if f is None:
+        return lambda g: jit(g, static_argnums, static_argnames, branches)
+    if branches not in ("trace", "error"):
+        raise ValueError(f"jit: branches must be 'trace' or 'error', not {branches!r}")
+    compiled = Compiled(f, static_argnums, static_argnames, branches)
+
+    def jitted(*args: Any, **kwargs: Any) -> Any:
+        return compiled(args, kwargs)
+
+    out = transformed(jitted, f, "jit")
+    out.explain, out.cache_info, out.clear = compiled.explain, compiled.cache_info, compiled.clear
+    out.compiled = compiled
+    return out
+
+
+class Compiled:
+    """The state behind a jitted function."""
+
+    def __init__(self, f: Any, static_argnums: Any, static_argnames: Any, branches: str):
+        self.f = f
+        self.nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+        self.names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
+        self.branches = branches
+        self.entries: dict[Any, Entry] = {}
+        self.calls = self.traces = 0
+        self.lock = threading.RLock()
+        self.reasons: list[str] = []
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if running.get() is not None:  # inside a trace the equations belong to that trace
+            return self.f(*args, **kwargs)
+        self.calls += 1
+        leaves, key, rebuild = self.signature(args, kwargs)
+        entry = self.entries.get(key)
+        if entry is not None:
+            for guard in entry.guards:
+                if not guard.holds():
+                    entry = self.outdated(key, guard)
+                    break
+            else:
+                found = follow(entry, leaves)
+                if found is not _UNKNOWN:
+                    return found
+        return self.trace(key, entry, leaves, rebuild, args)
+
+    # -- signatures ------------------------------------------------------------------------------
+
+    def signature(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Traced leaves, the key of what is static about the call, and how to call f."""
+        if not kwargs and not self.nums:
+            for x in args:
+                if x.__class__ is not np.ndarray and x.__class__ is not float:
+                    break
+            else:
+                key = tuple([aval_of(x) for x in args])
+                return args, key, None
+        return self.general_signature(args, kwargs)
+
+    def general_signature(self, args: Any, kwargs: dict[str, Any]) -> Any:
+        nums = {n % len(args) for n in self.nums if -len(args) <= n < len(args)}
+        leaves: list[Any] = []
+        key: list[Any] = []
+        plan: list[Any] = []
+        names = sorted(kwargs)
+        items = [(f"argument {i}", x, i in nums) for i, x in enumerate(args)]
+        items += [(n, kwargs[n], n in self.names) for n in names]
+        for label, x, static in items:
+            part = self._static(label, x) if static else self._dynamic(label, x, leaves)
+            key.append(part[0])
+            plan.append(part[1])
+        n_args = len(args)
+
+        def rebuild(xs: Sequence[Any]) -> Any:
+            new = [p(xs) for p in plan]
+            return new[:n_args], dict(zip(names, new[n_args:], strict=True))
+
+        return leaves, (tuple(key), tuple(names)), rebuild
+
+    def _static(self, label: str, x: Any) -> tuple[Any, Any]:
+        try:
+            hash(x)
+        except TypeError:
+            raise TypeError(
+                f"jit of {name_of(self.f)}: static {label} is {type(x).__name__} {x!r:.40}, which "
+                "cannot be hashed; pass a tuple or a frozen dataclass, or do not make it static"
+            ) from None
+        return ("static", x.__class__, x), lambda xs: x
+
+    def _dynamic(self, label: str, x: Any, leaves: list[Any]) -> tuple[Any, Any]:
+        """Arrays and numbers among the leaves are traced; anything else is static."""
+        found, treedef = flatten(x)
+        key: list[Any] = [treedef]
+        slots: list[tuple[int | None, Any]] = []
+        for leaf, path in zip(found, paths(x) if len(found) > 1 else [""], strict=True):
+            if _is_traceable(leaf):
+                slots.append((len(leaves), None))
+                leaves.append(leaf)
+                key.append(aval_of(leaf))
+            else:
+                key.append(self._static(label + path, leaf)[0])
+                slots.append((None, leaf))
+
+        def rebuild(xs: Sequence[Any]) -> Any:
+            return unflatten(treedef, [fixed if i is None else xs[i] for i, fixed in slots])
+
+        return tuple(key), rebuild
+
+    # -- tracing ---------------------------------------------------------------------------------
+
+    def trace(self, key: Any, entry: Entry | None, leaves: Any, rebuild: Any, args: Any) -> Any:
+        """Run Python once, note the path in the compiled tree, and return this call's result."""
+        with self.lock:
+            if entry is None:
+                entry = self.entries.get(key)
+            fresh = entry is None
+            if entry is None:
+                names = argument_names(self.f, args) if rebuild is None else ()
+                entry = Entry(Root(tuple(aval_of(x) for x in leaves), names))
+            self.traces += 1
+            t = self.new_trace(entry, list(leaves))
+            guards = guards_of(self.f)
+            generators = [g.value for g in guards if isinstance(g.value, np.random.Generator)]
+            with Watch(generators, random_reads(self.f)):
+                traced = run_trace(t, self.caller(rebuild))
+            found = traced.derive("jit", lambda jaxpr: jaxpr)
+            out = traced.apply(found)
+            self.keep(entry, traced, found, guards, fresh)
+            self.entries[key] = entry
+            return unflatten(traced.treedef, list(out))
+
+    def new_trace(self, entry: Entry, leaves: list[Any]) -> Trace:
+        if self.branches == "error":
+            return StrictTrace(entry.root, leaves)
+        return JitTrace(entry.root, leaves)
+
+    def caller(self, rebuild: Any) -> Callable[[list[Any]], Any]:
+        f = self.f
+        if rebuild is None:
+            return lambda xs: f(*xs)
+
+        def call(xs: list[Any]) -> Any:
+            args, kwargs = rebuild(xs)
+            return f(*args, **kwargs)
+
+        return call
+
+    def keep(self, entry: Entry, traced: Traced, found: Any, guards: list[Guard], fresh: bool) -> None:
+        t = traced.trace
+        reachable = {id(g.value) for g in guards if g.kind == "array"}
+        originals = dict(t.originals or ())
+        captured = set()
+        for var, position in entry.root.positions.items():
+            if len(entry.root.invars) <= position < len(t.inputs) and var in path_captures(t.node):
+                value = t.inputs[position]
+                original = originals.get(position)
+                if original is not None and id(original) in reachable and np.array_equal(original, value):
+                    value = original
+                    captured.add(id(original))
+                entry.consts[var] = value
+        if fresh:
+            for guard in guards:
+                guard.freeze_content(captured)
+            entry.guards = guards
+        leaf = Leaf(found[0], traced.treedef)
+        leaf.fixed = [entry.consts[v] for v in leaf.jaxpr.invars[len(entry.root.invars) :] if v in entry.consts]
+        entry.leaves.append(leaf)
+        grow(entry, t, leaf)
+
+    def outdated(self, key: Any, guard: Guard) -> None:
+        self.reasons.append(guard.describe())
+        del self.entries[key]
+
+    # -- inspection --------------------------------------------------------------------------------
+
+    def cache_info(self) -> CacheInfo:
+        """Calls, traces, signatures and paths so far."""
+        n = sum(len(e.leaves) for e in self.entries.values())
+        return CacheInfo(self.calls, self.traces, len(self.entries), n)
+
+    def clear(self) -> None:
+        """Forget everything compiled."""
+        self.entries.clear()
+
+    @property
+    def source(self) -> str:
+        return "\n".join(program_of(leaf.jaxpr).source for e in self.entries.values() for leaf in e.leaves)
+
+    def explain(self) -> str:
+        """Every signature, its paths with their programs, and why there were re-traces."""
+        lines = [f"jit({name_of(self.f)}): {self.cache_info()}"]
+        for key, entry in self.entries.items():
+            lines.append(f"signature {_readable(key)}")
+            lines += [f"  guards {g.name} = {g.value!r:.40}" for g in entry.guards]
+            lines += _describe(entry.start, "  ")
+        lines += [f"re-traced: {r}" for r in self.reasons]
+        return "\n".join(lines)
+
+
+class StrictTrace(JitTrace):
+    """jit(branches="error"): a decision on a traced value raises."""
+
+    __slots__ = ()
+
+    def decision(self, var: Var) -> Any:
+        name = f"'{var.name}' " if var.name else ""
+        raise ConcretizationError(
+            f"jit(branches='error'): Python decides on the traced value {name}({var.aval}) at "
+            f"{here()}; use np.where, funcgrad.cond or funcgrad.while_loop, or allow branches"
+        )
+
+
+_UNKNOWN = object()
+
+
+def _is_traceable(x: Any) -> bool:
+    cls = x.__class__
+    if cls is bool:
+        return False
+    if cls in (float, int, complex, np.ndarray) or isinstance(x, np.generic):
+        return True
+    return hasattr(x, "shape") and hasattr(x, "dtype")
+
+
+def path_captures(node: Any) -> set[Var]:
+    found: set[Var] = set()
+    while node is not None:
+        found.update(node.captured)
+        node = node.parent
+    return found
+
+
+def grow(entry: Entry, t: Trace, leaf: Leaf) -> None:
+    """Add a run's path to the compiled tree: its demands and decisions, then its leaf."""
+    path = []
+    node: Any = t.node
+    while node is not None:
+        if node.eqn is None and node.segment is not None:
+            path.append(node.segment)
+        node = node.parent
+    hang: Callable[[Any], None] = partial(setattr, entry, "start")
+    place = entry.start
+    for segment in reversed(path):
+        if segment.__class__ is Decision:
+            if place is None:
+                place = Decide(segment.var, segment.read)
+                hang(place)
+            place, hang = _branch(place, segment.outcome)
+        else:
+            if place is None:
+                place = Run(segment[0])
+                hang(place)
+            hang = partial(setattr, place, "next")
+            place = place.next
+    hang(leaf)
+
+
+def _branch(place: Decide, outcome: Any) -> tuple[Any, Callable[[Any], None]]:
+    key = (outcome.__class__, outcome)
+    if key not in place.branches and len(place.branches) >= config.max_decisions:
+        raise ConcretizationError(
+            f"jit: a decision on {place.var.name or 'a value'} ({place.var.aval}) has more than "
+            f"{config.max_decisions} outcomes, each a program of its own; keep the value traced "
+            "(np.where, funcgrad.while_loop), or call the function un-jitted"
+        )
+    return place.branches.get(key), partial(place.branches.__setitem__, key)
+
+
+def follow(entry: Entry, leaves: Sequence[Any]) -> Any:
+    """The result along known branches, or _UNKNOWN where Python has to be asked."""
+    place = entry.start
+    if place.__class__ is Leaf:
+        return unflatten(place.treedef, list(run(place.jaxpr, (*leaves, *place.fixed))))
+    env = dict(zip(entry.root.invars, leaves, strict=True))
+    env.update(entry.consts)
+    while place.__class__ is not Leaf:
+        if place.__class__ is Run:
+            jaxpr = place.jaxpr
+            try:
+                outs = run(jaxpr, [env[v] for v in jaxpr.invars])
+            except Exception:  # Python's own try/except has to see it
+                return _UNKNOWN
+            env.update(zip(jaxpr.outvars, outs, strict=True))
+            place = place.next
+        elif place.__class__ is Decide:
+            outcome = place.read(env[place.var])
+            place = place.branches.get((outcome.__class__, outcome))
+        else:
+            return _UNKNOWN
+    jaxpr = place.jaxpr
+    return unflatten(place.treedef, list(run(jaxpr, [env[v] for v in jaxpr.invars])))
+
+
+def _readable(key: Any) -> str:
+    if key and key[0].__class__.__name__ == "Aval":
+        return "(" + ", ".join(map(repr, key)) + ")"
+    return f"{key!r:.100}"
+
+
+def _describe(place: Any, indent: str) -> list[str]:
+    """The compiled tree as text: segments, decisions, programs."""
+    lines: list[str] = []
+    while place.__class__ is Run:
+        lines += _indented(program_of(place.jaxpr).source, indent)
+        place = place.next
+    if place.__class__ is Decide:
+        for (_, outcome), branch in place.branches.items():
+            lines.append(f"{indent}if {place.var.name or place.var.aval} is {outcome}:")
+            lines += _describe(branch, indent + "    ")
+    elif place is not None:
+        lines += _indented(program_of(place.jaxpr).source, indent)
+    return lines
+
+
+def _indented(text: str, indent: str) -> list[str]:
+    return [indent + line for line in text.rstrip().split("\n")]
