@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 import time
@@ -38,7 +39,7 @@ class Watch:
         if self.found is not None:
             return
         try:
-            if event == "c_call" and arg in _CLOCKS:
+            if event == "c_call" and arg in _CLOCKS and not _collecting(frame):
                 self.found = f"{arg.__module__}.{arg.__name__} (at {here()})"
             elif event == "c_call" and isinstance(getattr(arg, "__self__", None), random.Random):
                 self.found = f"random.{arg.__name__} (at {here()})"
@@ -67,3 +68,13 @@ class Watch:
         legacy: Any = np.random.get_state()
         own = [repr(g.bit_generator.state) for g in self.generators]
         return (legacy[1].tobytes(), legacy[2:], random.getstate(), own)
+
+
+def _collecting(frame: Any) -> bool:
+    """Whether a callback of the garbage collector runs: it may interrupt any function."""
+    codes = {getattr(c, "__code__", None) for c in gc.callbacks}
+    while frame is not None:
+        if frame.f_code in codes:
+            return True
+        frame = frame.f_back
+    return False
