@@ -13,6 +13,7 @@ from funcgrad.trace.build import Builder
 from funcgrad.transforms.batch import batch_jaxpr
 from funcgrad.transforms.jvp import jvp_jaxpr
 from funcgrad.transforms.linearize import vjp_jaxpr
+from funcgrad.transforms.tracing import trace
 
 STEP = 5e-4
 
@@ -27,7 +28,14 @@ def build(f: Any, args: list[Any]) -> Jaxpr:
     return found
 
 
-# -- running ---------------------------------------------------------------------------------------
+def captured(f: Any, args: list[Any]) -> tuple[Jaxpr, list[Any]]:
+    """The program of a user's function, and its operands: arrays that it uses are among them."""
+    found = trace({}, list(args), lambda xs: f(*xs))
+    check_jaxpr(found.jaxpr())
+    return found.jaxpr(), list(found.trace.inputs)
+
+
+# -- running -------------------------------------------------------------------------------------
 
 
 def evaluate(jaxpr: Jaxpr, values: list[Any]) -> list[Any]:
@@ -92,7 +100,7 @@ def close(found: Any, wanted: Any, rtol: float, message: str = "") -> None:
     np.testing.assert_allclose(found, wanted, rtol=0, atol=atol, err_msg=message)
 
 
-# -- tangents --------------------------------------------------------------------------------------
+# -- tangents ------------------------------------------------------------------------------------
 
 
 def inexact(values: list[Any]) -> tuple[bool, ...]:
@@ -144,7 +152,7 @@ def complex_step(jaxpr: Jaxpr, values: list[Any], steps: list[Any]) -> list[Any]
     return [np.imag(z) * 1e30 for z in along(jaxpr, values, steps, 1e-30j)]
 
 
-# -- law 2: the jvp is the derivative ----------------------------------------------------------------
+# -- law 2: the jvp is the derivative ------------------------------------------------------------
 
 
 def jvp_is_derivative(
@@ -177,7 +185,7 @@ def _slope_agrees(found: Any, wanted: Any, rtol: float) -> None:
     np.testing.assert_allclose(found, wanted, rtol=rtol, atol=rtol * size)
 
 
-# -- law 3: the transpose is the adjoint --------------------------------------------------------------
+# -- law 3: the transpose is the adjoint ---------------------------------------------------------
 
 
 def pairing(xs: Any, ys: Any) -> tuple[float, float]:
@@ -195,7 +203,9 @@ def transpose_is_adjoint(jaxpr: Jaxpr, args: list[Any], rng: Any, rtol: float = 
         cts = [tangent(x, rng) for x, on in zip(outs, seeded) if on]
         tangents = iter(outs[len(flags) :])
         moved = [next(tangents) if on else None for on in flags]
-        pairs = [(m, c) for m, c in zip([m for m, s in zip(moved, seeded) if s], cts) if m is not None]
+        pairs = [
+            (m, c) for m, c in zip([m for m, s in zip(moved, seeded) if s], cts) if m is not None
+        ]
         backward = vjp_jaxpr(jaxpr, active, seeded)
         found = run(backward, [*args, *cts], rtol)[len(flags) :]
         left, left_size = pairing(*zip(*pairs)) if pairs else (0.0, 0.0)
@@ -219,7 +229,7 @@ def gradient_is_differentiable(
     jvp_is_derivative(backward, given, rng, 1, fd, False, rtol, inexact(given), quotient)
 
 
-# -- law 4: the batch is the loop ----------------------------------------------------------------------
+# -- law 4: the batch is the loop ----------------------------------------------------------------
 
 
 def batch_is_loop(
@@ -246,3 +256,19 @@ def _batch_agrees(jaxpr: Jaxpr, draws: Any, size: int, flags: Any, rtol: float) 
     for found, wanted, v in zip(outs, zip(*rows), jaxpr.outvars, strict=True):
         assert np.asarray(found).dtype == v.aval.dtype
         close(found, np.stack([np.asarray(w) for w in wanted]), rtol, f"{size} {flags}")
+
+
+# -- conventions ---------------------------------------------------------------------------------
+
+
+def convention_holds(f: Any, primals: Any, steps: Any, wanted: Any) -> None:
+    """At a kink the jvp is what the convention says, and so is its transpose."""
+    primals, steps = ([np.asarray(v, float)[()] for v in given] for given in (primals, steps))
+    wanted = np.asarray(wanted, float)
+    active = (True,) * len(primals)
+    jaxpr = build(f, primals)
+    derived, _ = jvp_jaxpr(jaxpr, active)
+    np.testing.assert_array_equal(run(derived, [*primals, *steps])[-1], wanted)
+    backward = vjp_jaxpr(jaxpr, active, (True,))
+    cts = run(backward, [*primals, np.ones_like(wanted)])[1:]
+    assert pairing(cts, steps)[0] == np.sum(wanted)

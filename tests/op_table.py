@@ -19,6 +19,9 @@ INTP = np.dtype(np.intp)
 
 # Primitives of control flow and calls have no numbers of their own: these files cover them.
 EXEMPT = {
+    "cond": "test_cond.py",
+    "scan": "test_scan.py",
+    "while_loop": "test_while_loop.py",
     "call": "test_laws.py",
     **dict.fromkeys(
         ["psum", "pmax", "pmin", "all_gather", "ppermute", "all_to_all", "axis_index"],
@@ -132,6 +135,7 @@ DOMAINS: dict[str, Any] = {
     "bool": lambda rng, shape: rng.integers(0, 2, shape) > 0,
 }
 
+
 def rng_of(row: Row):
     return np.random.default_rng(sum(map(ord, row.name)))
 
@@ -226,7 +230,8 @@ for _name in ("add", "subtract", "multiply", "divide", "power"):
     row(_name, 2.5, Arg((), _domain), **_facts, note="scalar", bits=1e-15)  # NumPy's scalar maths
 for _name in ("maximum", "minimum", "fmax", "fmin"):
     row(
-        _name, Arg((2, 3)), Arg((3,)), kinks=(((2.0, 2.0), (1.0, 0.0), 0.5), ((2.0, 2.0), (0.0, 1.0), 0.5)),
+        _name, Arg((2, 3)), Arg((3,)),
+        kinks=(((2.0, 2.0), (1.0, 0.0), 0.5), ((2.0, 2.0), (0.0, 1.0), 0.5)),
     )  # fmt: skip
 for _name in ("logaddexp", "logaddexp2", "hypot", "arctan2"):
     row(_name, Arg((2, 3), "off"), Arg((3,), "off"))
@@ -284,6 +289,7 @@ row("concatenate", Arg((2,)), Arg((3,), "int"), params={"axis": 0}, note="mixed"
 row("flip", Arg((2, 3)), params={"axes": (1,)}, **_LINEAR)
 row("flip", Arg((2, 3)), params={"axes": (0, 1)}, **_LINEAR)
 row("full", Arg(()), params={"shape": (2, 3), "dtype": np.dtype(np.float64)})
+row("eye", params={"n": 3, "dtype": np.dtype(np.float64)})
 row("iota", params={"shape": (2, 3), "axis": 1, "dtype": INTP})
 
 # -- indexing ------------------------------------------------------------------------------------
@@ -352,7 +358,12 @@ for _axis in (0, 1):
         row(_name, Arg((3, 4), "distinct"), params={"axis": _axis})
     for _name in ("argmax", "argmin", "argsort"):
         row(_name, Arg((2, 3), "distinct"), params={"axis": _axis})
-row("sort", Arg((3,), "distinct"), params={"axis": 0}, kinks=((([1.0, 1.0],), ([2.0, 3.0],), [2.0, 3.0]),))
+row(
+    "sort",
+    Arg((3,), "distinct"),
+    params={"axis": 0},
+    kinks=((([1.0, 1.0],), ([2.0, 3.0],), [2.0, 3.0]),),
+)
 
 # -- products and linear algebra -----------------------------------------------------------------
 

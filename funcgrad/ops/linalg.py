@@ -140,7 +140,7 @@ solve = define(
 )  # fmt: skip
 """Right-hand sides are columns: b has at least two axes. Leading axes broadcast."""
 
-# -- triangular_solve: op(A) z = b, where op(A) is A or A^T, and only one triangle of A is read 
+# -- triangular_solve: op(A) z = b, where op(A) is A or A^T, and only one triangle of A is read
 # The same rule, with the triangle of dA that is read; a unit diagonal has no tangent.
 
 
