@@ -134,7 +134,7 @@ def _matrix_norm(x: Any, ord: Any, axes: Any) -> Any:
     if ord in ("nuc", -2):
         raise NotTraceableError(
             f"np.linalg.norm(x, ord={ord!r}) needs all singular values, which are not "
-            "differentiated here; np.sqrt(np.linalg.eigvalsh(x.T @ x)) gives them for x of full rank"
+            "differentiated here; np.sqrt(np.linalg.eigvalsh(x.T @ x)) finds them at full rank"
         )
     if ord in (1, -1):
         first, second = row, column
