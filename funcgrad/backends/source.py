@@ -25,6 +25,7 @@ _OPERATORS = {
     "equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">",
     "greater_equal": ">=",
 }  # fmt: skip
+_KEYWORD_OUT = {"maximum", "minimum"}  # a third operand is deprecated there
 _PYTHON_RAISES = {"divide", "power", "floor_divide", "remainder"}  # on zeros, for Python numbers
 
 
@@ -184,12 +185,9 @@ class Writer:
         spare = self.reusable(eqn)
         if spare is not None and len(eqn.invars) <= 2:
             self.owned.pop(spare)
-            args = [*args, self._out(name) + self.names[spare]]
+            keyword = "out=" if name in _KEYWORD_OUT else ""
+            args = [*args, keyword + self.names[spare]]
         return f"{name}({', '.join(args)})"
-
-    def _out(self, name: str) -> str:
-        """NumPy wants the word for these two: several operands may one day mean their maximum."""
-        return "out=" if name in ("maximum", "minimum") else ""
 
     def _bind_words(self, text: str) -> None:
         """Bind the function names that a code form uses (``where``, ``add_reduce``)."""

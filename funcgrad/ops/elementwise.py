@@ -153,8 +153,7 @@ def _absolute_type(x: Aval) -> Aval:
     return x
 
 
-absolute = ufunc_op("absolute", type=_absolute_type, value=lambda xp, x: xp.absolute(x),
-                    jvp=_absolute_jvp, weak=True)  # fmt: skip
+absolute = ufunc_op("absolute", type=_absolute_type, jvp=_absolute_jvp, weak=True)
 sign = nondifferentiable("sign")
 floor = nondifferentiable("floor")
 ceil = nondifferentiable("ceil")
@@ -165,7 +164,7 @@ isnan = nondifferentiable("isnan")
 isinf = nondifferentiable("isinf")
 isfinite = nondifferentiable("isfinite")
 spacing = nondifferentiable("spacing")
-nextafter = nondifferentiable("nextafter")
+nextafter = elementwise("nextafter", lambda z, x, y: 1.0, lambda z, x, y: 0.0)
 copysign = elementwise("copysign", lambda z, x, y: sign(x) * copysign(1.0, y), lambda z, x, y: 0.0)
 heaviside = elementwise(
     "heaviside", lambda z, x, y: 0.0, lambda z, x, y: convert_like(equal(x, 0), z)

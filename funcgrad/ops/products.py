@@ -43,10 +43,10 @@ def _holds_traced(x: Any) -> bool:
 def matmul(x: Any, y: Any) -> Any:
     """``x @ y`` for all ranks. The first lines are the short path of re-tracing."""
     if x.__class__ is Tracer and y.__class__ is Tracer:
-        trace = x.trace
-        if trace is y.trace and trace is _current():
-            key = _PLAIN.get((len(x.var.aval.shape), len(y.var.aval.shape)))
-            node = trace.node.edges.get((dot_general, key, x.var, y.var))
+        trace = x._trace
+        if trace is y._trace and trace is _current():
+            key = _PLAIN.get((len(x._var.aval.shape), len(y._var.aval.shape)))
+            node = trace.node.edges.get((dot_general, key, x._var, y._var))
             if node is not None:
                 trace.node = node
                 return Tracer(trace, node.out)

@@ -17,6 +17,7 @@ __all__ = ["Watch"]
 
 _CLOCKS = {time.time, time.perf_counter, time.monotonic, time.process_time, time.time_ns,
            time.perf_counter_ns, time.monotonic_ns}  # fmt: skip
+_ENTROPY = random.SystemRandom.getrandbits.__code__  # where an unseeded default_rng() begins
 
 
 class Watch:
@@ -24,7 +25,7 @@ class Watch:
 
     def __init__(self, generators: list[Any], mentioned: list[str]):
         self.generators = generators  # numpy Generators that the function can reach
-        self.mentioned = mentioned  # names like np.random.normal in its code
+        self.mentioned = mentioned  # like np.random.normal (model.py:12)
         self.found: str | None = None
 
     def __enter__(self) -> Watch:
@@ -40,14 +41,12 @@ class Watch:
         try:
             if event == "c_call" and arg in _CLOCKS and not _collecting(frame):
                 self.found = f"{arg.__module__}.{arg.__name__} (at {here()})"
-            elif event in ("c_call", "c_return") and self._draws(arg):
-                self.found = f"{getattr(arg, '__qualname__', arg)} (at {here()})"
+            elif event == "c_call" and isinstance(getattr(arg, "__self__", None), random.Random):
+                self.found = f"random.{arg.__name__} (at {here()})"
+            elif event == "call" and frame.f_code is _ENTROPY:
+                self.found = f"an unseeded random generator (at {here()})"
         except TypeError:  # an unhashable callable is no clock
             return
-
-    def _draws(self, function: Any) -> bool:
-        owner = getattr(function, "__self__", None)
-        return isinstance(owner, (np.random.RandomState, np.random.Generator, random.Random))
 
     def __exit__(self, kind: Any, error: Any, tb: Any) -> None:
         if self.profiled:
@@ -55,12 +54,15 @@ class Watch:
         if kind is not None:
             return
         if self.found is None and self._states() != self.before:
-            self.found = " or ".join(self.mentioned) or "a draw from a random generator"
+            self.found = "a draw from a random generator"
         if self.found is not None:
-            raise ImpureCallError(
+            raised = ImpureCallError(
                 f"jit: {self.found} was called while tracing; its value would be frozen into the "
                 "program. Pass random numbers and times as arguments, or call the function un-jitted"
             )
+            for line in self.mentioned:
+                raised.add_note(f"random numbers are mentioned at {line}")
+            raise raised
 
     def _states(self) -> Any:
         legacy: Any = np.random.get_state()
