@@ -234,12 +234,17 @@ def gradient_is_differentiable(
 
 
 def batch_is_loop(
-    jaxpr: Jaxpr, sample: Any, count: int, sizes: Any = (0, 1, 4), rtol: float = 1e-14
-) -> None:
-    """``sample()`` draws operands; each batched operand takes one draw per example."""
+    jaxpr: Jaxpr, sample: Any, count: int, sizes: Any = (0, 1, 4), rtol: float = 1e-14,
+    fixed: int = 0,
+) -> None:  # fmt: skip
+    """``sample()`` draws operands; each batched operand takes one draw per example.
+
+    The last ``fixed`` operands are never batched.
+    """
     for size, flags in itertools.product(sizes, itertools.product([False, True], repeat=count)):
         if any(flags):
-            _batch_agrees(jaxpr, [sample() for _ in range(max(size, 1))], size, flags, rtol)
+            draws = [sample() for _ in range(max(size, 1))]
+            _batch_agrees(jaxpr, draws, size, flags + (False,) * fixed, rtol)
 
 
 def _batch_agrees(jaxpr: Jaxpr, draws: Any, size: int, flags: Any, rtol: float) -> None:

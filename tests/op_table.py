@@ -18,16 +18,14 @@ ALL = (None, None, None)
 INTP = np.dtype(np.intp)
 
 # Primitives of control flow and calls have no numbers of their own: these files cover them.
-EXEMPT = {
-    "cond": "test_cond.py",
-    "scan": "test_scan.py",
-    "while_loop": "test_while_loop.py",
-    "call": "test_laws.py",
-    **dict.fromkeys(
-        ["psum", "pmax", "pmin", "all_gather", "ppermute", "all_to_all", "axis_index"],
-        "test_collectives.py",
-    ),
-}
+EXEMPT = dict.fromkeys(
+    [
+        "call", "cond", "scan", "while_loop", "checkpoint", "custom_jvp_call", "custom_vjp_call",
+        "linear_call", "stop_gradient", "psum", "pmax", "pmin", "all_gather", "all_to_all",
+        "ppermute", "axis_index",
+    ],
+    "test_structured.py",
+)  # fmt: skip
 
 
 class Arg(NamedTuple):
@@ -123,6 +121,7 @@ DOMAINS: dict[str, Any] = {
     "off": lambda rng, shape: rng.uniform(0.4, 2.0, shape) * rng.choice([-1, 1], shape),
     "between": lambda rng, shape: rng.integers(-3, 3, shape) + rng.uniform(0.2, 0.8, shape),
     "rounds": lambda rng, shape: rng.integers(-3, 3, shape) + rng.uniform(-0.3, 0.3, shape),
+    "sorted": lambda rng, shape: np.sort(rng.normal(size=shape)),
     "distinct": _distinct,
     "matrix": _matrix,
     "spd": _spd,
@@ -331,6 +330,8 @@ for _mode in ("multiply", "minimum", "maximum"):
         "scatter", Arg((3, 4)), Arg((5, 4)), Arg((5,), "index3"), derivative=False,
         params={"items": ("array",), "mode": _mode},
     )  # fmt: skip
+row("searchsorted", Arg((4,), "sorted"), Arg((2, 3)), params={"side": "left"})
+row("searchsorted", Arg((4,), "sorted"), Arg(()), params={"side": "right"})
 row("take_along", Arg((2, 3)), Arg((2, 4), "index3"), params={"axis": 1}, **_LINEAR)
 row("put_along", Arg((4, 3)), Arg((4, 3), "index2"), params={"axis": 0, "shape": (2, 3)})
 

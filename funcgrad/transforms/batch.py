@@ -74,7 +74,7 @@ def _equation(b: Builder, eqn: Eqn, size: int, env: dict[Any, Any], axis_name: A
     if axis_name is not None and is_collective_over(eqn, axis_name):
         found = batch_collective(eqn, size, xs, flags)
     elif not any(flags):  # its operands may be new: a collective's result is not batched
-        invars = tuple([v if v.__class__ is Literal else x.var for v, x in zip(eqn.invars, xs)])
+        invars = tuple([v if v.__class__ is Literal else b.atom(x) for v, x in zip(eqn.invars, xs)])
         b.eqns.append(eqn if invars == eqn.invars else eqn.replace(invars, eqn.outvars))
         env.update((v, (Tracer(b, v), False)) for v in eqn.outvars)
         return
