@@ -22,6 +22,8 @@ def solve(a: Any, b: Any) -> Any:
     """A vector b is one column; otherwise b holds columns, as in NumPy 2."""
     a, b = array(a), array(b)
     if len(b.shape) == 1:
+        if len(a.shape) >= 2 and a.shape[-1] != b.shape[0]:
+            raise ShapeError(f"solve: shapes {a.shape} and {b.shape} do not fit")
         column = linalg.solve(a, reshape(b, shape=(*b.shape, 1)))
         return reshape(column, shape=column.shape[:-1])
     return linalg.solve(a, b)

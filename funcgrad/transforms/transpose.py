@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from funcgrad.errors import DifferentiationError
-from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
+from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 from funcgrad.ops.elementwise import select
 from funcgrad.ops.families import Linear, ct_like, ops
 from funcgrad.trace.build import Builder
