@@ -179,8 +179,10 @@ class Writer:
         if prim.family == "elementwise" and prim.ufunc is not None and not eqn.params:
             return self.ufunc(eqn, args)
         text = None if prim.code is None else prim.code(*args, **eqn.params)
-        if text and (eqn.invars[0].aval.shape or not text.startswith(f"{args[0]}.")):
-            self._bind_words(text)  # a number, which a 0-d operand may be, has no methods
+        # a number, which a 0-d operand may be, has no methods
+        number = args and not eqn.invars[0].aval.shape and f"{text}".startswith(f"{args[0]}.")
+        if text and not number:
+            self._bind_words(text)
             return text
         value = partial(prim.value, self.xp, **eqn.params)
         return f"{self.fresh(prim.name, value)}({', '.join(args)})"
