@@ -62,7 +62,7 @@ def _scatter(w: Any, eqn: Eqn) -> None:
 def _dot(w: Any, eqn: Eqn) -> None:
     x, y = eqn.invars
     args = [w.atom(x), w.atom(y)]
-    text = dot_source(*args, (x.aval.ndim, y.aval.ndim), eqn.params["dims"])
+    text = dot_source(args[0], args[1], (x.aval.ndim, y.aval.ndim), eqn.params["dims"])
     w.assign(eqn, w.expression(eqn, args) if text is None else text)
 
 

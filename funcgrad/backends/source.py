@@ -6,8 +6,9 @@ shape and dtype is written into it (the third positional argument of a binary uf
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from funcgrad import config
 from funcgrad.backends.lines import LINES
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
+from funcgrad.ir.primitive import registry
 from funcgrad.ir.text import Names
 
 __all__ = ["generate"]
@@ -31,9 +33,17 @@ _PYTHON_RAISES = {"divide", "power", "floor_divide", "remainder"}  # on zeros, f
 
 def generate(jaxpr: Jaxpr, xp: Any, name: str = "program") -> tuple[str, dict[str, Any]]:
     """Source of a function of the inputs that returns the tuple of outputs, and its globals."""
-    writer = Writer(xp, Names(jaxpr))
+    writer = Writer(xp, Names(jaxpr, reserved=_reserved()))
     writer.function(name, jaxpr)
     return "\n".join(writer.lines) + "\n", writer.globals
+
+
+@cache
+def _reserved() -> frozenset[str]:
+    """Names that generated code calls; the letters spell ``abs``, ``add`` and ``exp`` one day."""
+    called = {name for name, value in vars(np).items() if callable(value)}
+    methods = {f"{name}_{how}" for name in called for how in ("reduce", "accumulate")}
+    return frozenset({"xp", *LINES, *registry, *keyword.kwlist, *called, *methods})
 
 
 class Writer:
@@ -67,7 +77,10 @@ class Writer:
         self.lines.append(self.indent + line)
 
     def bind(self, name: str, value: Any) -> str:
-        """Make a helper visible to the generated code."""
+        """Make a helper visible to the generated code, under a name that no variable has."""
+        while name in self.names.used and name not in self.globals:
+            name += "_"
+        self.names.used.add(name)
         self.globals[name] = value
         return name
 
@@ -165,8 +178,10 @@ class Writer:
         prim = eqn.prim
         if prim.family == "elementwise" and prim.ufunc is not None and not eqn.params:
             return self.ufunc(eqn, args)
-        if prim.code is not None:
-            text = prim.code(*args, **eqn.params)
+        text = None if prim.code is None else prim.code(*args, **eqn.params)
+        # a number, which a 0-d operand may be, has no methods
+        number = args and not eqn.invars[0].aval.shape and f"{text}".startswith(f"{args[0]}.")
+        if text and not number:
             self._bind_words(text)
             return text
         value = partial(prim.value, self.xp, **eqn.params)
@@ -185,14 +200,14 @@ class Writer:
         spare = self.reusable(eqn)
         if spare is not None and len(eqn.invars) <= 2:
             self.owned.pop(spare)
-            keyword = "out=" if name in _KEYWORD_OUT else ""
-            args = [*args, keyword + self.names[spare]]
+            out = "out=" if name in _KEYWORD_OUT else ""
+            args = [*args, out + self.names[spare]]
         return f"{name}({', '.join(args)})"
 
     def _bind_words(self, text: str) -> None:
         """Bind the function names that a code form uses (``where``, ``add_reduce``)."""
         for word in _words(text):
-            if word in self.globals or word in self.names.used:
+            if word in self.globals or word in self.names.used:  # a helper, or a variable
                 continue
             stem, _, method = word.rpartition("_")
             if method in ("reduce", "accumulate"):

@@ -15,9 +15,10 @@ _RESERVED = set(keyword.kwlist) | {"xp"}
 class Names:
     """A distinct name for every variable: the user's where known, letters otherwise."""
 
-    def __init__(self, jaxpr: Jaxpr | None = None, used: set[str] | None = None):
+    def __init__(self, jaxpr: Jaxpr | None = None, used: Any = None, reserved: Any = _RESERVED):
         self.given: dict[Var, str] = {}
         self.used: set[str] = set(used or ())
+        self.reserved = reserved  # helpers of generated code: no variable may hide one
         self.counts: dict[str, int] = {}
         self.letter = 0
         if jaxpr is not None:
@@ -31,15 +32,15 @@ class Names:
         return name
 
     def _new(self, wish: str | None) -> str:
-        if wish is None or wish in _RESERVED or not wish.isidentifier():
+        if wish is None or wish in self.reserved or not wish.isidentifier():
             while True:
                 name = _letters(self.letter)
                 self.letter += 1
-                if name not in self.used and name not in _RESERVED:
+                if name not in self.used and name not in self.reserved:
                     break
         else:
             name = wish
-            while name in self.used:
+            while name in self.used or name in self.reserved:
                 k = self.counts[wish] = self.counts.get(wish, 1) + 1
                 name = f"{wish}_{k}"
         self.used.add(name)
