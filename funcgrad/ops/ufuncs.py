@@ -52,7 +52,9 @@ def _float_power(x: Any, y: Any) -> Any:
 def _modf(x: Any) -> tuple[Any, Any]:
     x = _floating(x)
     whole = e.trunc(x)
-    return e.select(e.isinf(x), x * 0 if not is_traced(x) else e.copysign(x.dtype.type(0), x), x - whole), whole
+    return e.select(
+        e.isinf(x), x * 0 if not is_traced(x) else e.copysign(x.dtype.type(0), x), x - whole
+    ), whole
 
 
 def _frexp(x: Any) -> tuple[Any, Any]:
@@ -227,7 +229,9 @@ def _masked(mask: Any, results: Any, outs: Any) -> Any:
 def _reducer(function: Any) -> Any:
     """``np.add.reduce`` is np.sum over axis 0, if not told otherwise."""
 
-    def handler(array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, **kwargs: Any) -> Any:
+    def handler(
+        array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, **kwargs: Any
+    ) -> Any:
         if dtype is not None:
             array = as_dtype(array_of(array), dtype)
         return function(array, axis=axis, **kwargs)
@@ -311,4 +315,3 @@ def _register_methods() -> None:
 _register()
 _register_composed()
 _register_methods()
-

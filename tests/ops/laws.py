@@ -19,7 +19,9 @@ def arguments(shapes, seed=0, low=-2.0, high=2.0):
 
 
 def leaves(out):
-    return [leaf for part in out for leaf in leaves(part)] if isinstance(out, (tuple, list)) else [out]
+    return (
+        [leaf for part in out for leaf in leaves(part)] if isinstance(out, (tuple, list)) else [out]
+    )
 
 
 def is_float(v):
@@ -59,6 +61,7 @@ def weighted(f, args, seed=1):
 
 def five_point(f, args, direction, h=1e-3):
     """The slope of a scalar function along a direction, to fourth order."""
+
     def at(k):
         return f(*[a + k * h * d for a, d in zip(args, direction, strict=True)])
 

@@ -27,13 +27,20 @@ def codes(text):
     return found
 
 
-@pytest.mark.parametrize("code", [c.replace("sum() for", "sum() for") for c in codes(METHODS.replace("[row.sum() for.row.in.x]", "[row.sum().for.row.in.x]"))])
+@pytest.mark.parametrize(
+    "code",
+    [
+        c.replace("sum() for", "sum() for")
+        for c in codes(METHODS.replace("[row.sum() for.row.in.x]", "[row.sum().for.row.in.x]"))
+    ],
+)
 def test_method(code):
     check(compiled(code, "x"), arguments([(3, 4)]))
 
 
 def in_place(f):
     """The same code as a function that returns the array it worked on."""
+
     def run(x):
         y = x.copy()
         f(y)
@@ -98,6 +105,7 @@ x.at[1].add(y[0]) x.at[1:].multiply(2.0) x.at[:2].min(0.0) x.at[:2].max(0.3) x.a
 
 def at_reference(code):
     """NumPy's arrays have no ``at``: the same update on a copy."""
+
     class Array(np.ndarray):
         @property
         def at(self):

@@ -170,6 +170,7 @@ def test_at(name):
 
 def test_multiply_at_zeros():
     """With one zero among the factors only its own slope is left, with two none."""
+
     def f(x, y):
         out = x * 1.0
         np.multiply.at(out, [0, 0, 1, 1], y)

@@ -142,4 +142,3 @@ def _printing(numpy_function: Any) -> None:
 
 for _function in (np.array2string, np.array_repr, np.array_str):
     _printing(_function)
-

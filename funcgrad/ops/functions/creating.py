@@ -41,7 +41,9 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **oth
     dtype = np.dtype(fill.dtype if dtype is None else dtype)
     if np.ndim(fill) == 0:
         fill = fill.item() if hasattr(fill, "item") and not is_traced(fill) else fill
-        return made(full_op, int(fill) if fill is True or fill is False else fill, shape=shape, dtype=dtype)
+        return made(
+            full_op, int(fill) if fill is True or fill is False else fill, shape=shape, dtype=dtype
+        )
     out = made(full_op, 0, shape=shape, dtype=dtype)
     return put(out, as_dtype(fill, dtype), items=())
 
@@ -85,7 +87,9 @@ def full_like(
     return full(shape, fill_value, dtype)
 
 
-def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = float, order: str = "C", **other: Any) -> Any:
+def eye(
+    N: Any, M: Any = None, k: int = 0, dtype: Any = float, order: str = "C", **other: Any
+) -> Any:
     shape = (index(N), index(N if M is None else M))
     rows, columns = (made(iota, shape=shape, axis=i, dtype=np.dtype(np.intp)) for i in (0, 1))
     return as_dtype(e.equal(e.add(rows, k), columns), dtype)
@@ -98,7 +102,9 @@ def identity(n: Any, dtype: Any = None, **other: Any) -> Any:
 # -- sequences -------------------------------------------------------------------------------
 
 
-def arange(*args: Any, dtype: Any = None, device: Any = None, like: Any = None, **named: Any) -> Any:
+def arange(
+    *args: Any, dtype: Any = None, device: Any = None, like: Any = None, **named: Any
+) -> Any:
     start, stop, step = _range(args, named)
     kinds = dtype_of(*[v for v in (start, stop, step)])
     count = max(0, ceil(_known((stop - start) / step)))
@@ -129,12 +135,18 @@ def linspace(
     if num < 0:
         raise ValueError(f"linspace: the number of samples must not be negative, not {num}")
     first, last = (array_of(v) for v in (start, stop))
-    kind = np.result_type(dtype_of(first, last), np.float64 if _integers(first, last) else np.float16)
+    kind = np.result_type(
+        dtype_of(first, last), np.float64 if _integers(first, last) else np.float16
+    )
     gaps = num - 1 if endpoint else num
     shape = np.broadcast_shapes(tuple(first.shape), tuple(last.shape))
     counts = made(iota, shape=(num, *(1,) * len(shape)), axis=0, dtype=np.dtype(np.intp))
     step = e.divide(e.subtract(last, first), gaps) if gaps > 0 else np.nan
-    out = e.add(e.multiply(counts, step), first) if gaps > 0 else e.add(e.multiply(counts, 0.0), first)
+    out = (
+        e.add(e.multiply(counts, step), first)
+        if gaps > 0
+        else e.add(e.multiply(counts, 0.0), first)
+    )
     if endpoint and num > 1:
         out = put(out, spread_to(last, shape), items=(-1,))
     kind = np.dtype(kind if dtype is None else dtype)
@@ -287,5 +299,3 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     powers = [e.raise_to(column, exponent=k) for k in range(n)]
     powers = powers if increasing else powers[::-1]
     return np.concatenate(powers, axis=1) if powers else zeros((x.shape[0], 0), x.dtype)
-
-

@@ -65,14 +65,26 @@ def _cumulative(prim: Any, unit: int, x: Any, axis: Any, dtype: Any, include_ini
 
 @covers(getattr(np, "cumulative_sum", None))
 def cumulative_sum(
-    x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
+    x: Any,
+    /,
+    *,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
 ) -> Any:
     return into(out, _cumulative(cumsum_op, 0, x, axis, dtype, include_initial))
 
 
 @covers(getattr(np, "cumulative_prod", None))
 def cumulative_prod(
-    x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
+    x: Any,
+    /,
+    *,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
 ) -> Any:
     return into(out, _cumulative(cumprod_op, 1, x, axis, dtype, include_initial))
 

@@ -123,7 +123,9 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
         x, axis = flat(x), 0
     axis = axis_of(axis, len(x.shape))
     length = x.shape[axis]
-    single = isinstance(obj, (int, np.integer)) or (not isinstance(obj, slice) and np.ndim(obj) == 0)
+    single = isinstance(obj, (int, np.integer)) or (
+        not isinstance(obj, slice) and np.ndim(obj) == 0
+    )
     count = len(np.insert(np.zeros(length), obj, 0)) - length
     if single:  # one place takes all the values, which come with their axis first
         v = item_view(v, (None,) * (len(x.shape) - len(v.shape)) + (ALL,) * len(v.shape))

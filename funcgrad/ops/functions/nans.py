@@ -62,7 +62,9 @@ def nanvar(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: A
     if mean is _none:
         mean = nanmean(x, axis, dtype, keepdims=True, where=kept)
     safe = e.select(kept, x, mean)  # masked elements lie on the mean: they add nothing
-    found = var(safe, axis, dtype, None, ddof, keepdims, where=kept, mean=mean, correction=correction)
+    found = var(
+        safe, axis, dtype, None, ddof, keepdims, where=kept, mean=mean, correction=correction
+    )
     return into(out, _as(found, e.real(x)) if x.dtype.kind in "fc" else found)
 
 
@@ -119,7 +121,9 @@ def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> 
 
 
 @covers(np.nan_to_num)
-def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+def nan_to_num(
+    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
     x = array_of(x)
     if x.dtype.kind not in "fc":
         return x

@@ -164,7 +164,9 @@ def mean(
         x = as_dtype(x, _wide(x, dtype))
     total = sum_(x, axis, dtype, keepdims=keepdims, where=where)
     result = total / _count(x, axis, keepdims, where)
-    return into(out, as_dtype(result, np.float16 if array_of(a).dtype == "f2" and dtype is None else None))
+    return into(
+        out, as_dtype(result, np.float16 if array_of(a).dtype == "f2" and dtype is None else None)
+    )
 
 
 @covers(np.var)
@@ -183,7 +185,9 @@ def var(
     left = _count(x, axis, keepdims, where) - ddof
     divisor = max(left, 0) if isinstance(left, (int, float)) else e.maximum(left, 0)
     result = ops.divide(sum_(squares, axis, keepdims=keepdims, where=where), divisor)
-    return into(out, as_dtype(result, np.float16 if first.dtype == "f2" and dtype is None else None))
+    return into(
+        out, as_dtype(result, np.float16 if first.dtype == "f2" and dtype is None else None)
+    )
 
 
 @covers(np.std)
@@ -223,6 +227,8 @@ def _lined_up(weights: Any, x: Any, axis: Any) -> Any:
         return weights
     axes = axes_of(axis, len(x.shape))
     if axis is None or tuple(weights.shape) != tuple(x.shape[i] for i in axes):
-        raise TypeError(f"average: weights of shape {weights.shape} do not fit {x.shape}, axis={axis}")
+        raise TypeError(
+            f"average: weights of shape {weights.shape} do not fit {x.shape}, axis={axis}"
+        )
     lined = tuple(n if i in axes else 1 for i, n in enumerate(x.shape))
     return ops.reshape(weights, shape=lined)

@@ -102,7 +102,9 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
     axis = axis_of(axis, len(rows[0].shape))
     order = argsort_op(rows[0], axis=axis)
     for row in rows[1:]:
-        order = take_along(order, argsort_op(take_along(row, order, axis=axis), axis=axis), axis=axis)
+        order = take_along(
+            order, argsort_op(take_along(row, order, axis=axis), axis=axis), axis=axis
+        )
     return order
 
 
@@ -133,7 +135,9 @@ def _in_rows(x: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
     axes = axes_of(axis, len(x.shape))
     kept = [i for i in range(len(x.shape)) if i not in axes]
     moved = moveaxis(x, axes, tuple(range(len(kept), len(x.shape))))
-    rows = reshape(moved, shape=(*[x.shape[i] for i in kept], int(np.prod([x.shape[i] for i in axes]))))
+    rows = reshape(
+        moved, shape=(*[x.shape[i] for i in kept], int(np.prod([x.shape[i] for i in axes])))
+    )
     return sort_op(rows, axis=len(kept)), axes
 
 
@@ -191,7 +195,9 @@ def _at_quantiles(rows: Any, q: Any, method: str) -> Any:
         place = _METHODS[method](place)
     low, high = (
         moveaxis(
-            gather(rows, e.convert(step(place), dtype=np.dtype(np.intp)), items=(*(ALL,) * lead, ARRAY)),
+            gather(
+                rows, e.convert(step(place), dtype=np.dtype(np.intp)), items=(*(ALL,) * lead, ARRAY)
+            ),
             tuple(range(lead, lead + len(q.shape))),
             tuple(range(len(q.shape))),
         )
@@ -231,4 +237,3 @@ def flatnonzero(a: Any) -> Any:
 @covers(np.argwhere)
 def argwhere(a: Any) -> Any:
     return np.argwhere(known_mask(array_of(a)))
-
