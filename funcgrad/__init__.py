@@ -11,6 +11,7 @@ from funcgrad.backends import program as _program
 from funcgrad.control.cond import cond, switch
 from funcgrad.control.scan import map, scan
 from funcgrad.control.while_loop import fori_loop, while_loop
+from funcgrad.ops import linalg_functions as _linalg_functions
 from funcgrad.ops import methods as _methods
 from funcgrad.ops import ufuncs as _ufuncs
 from funcgrad.ops.collectives import (

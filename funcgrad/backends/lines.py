@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from funcgrad.ir.jaxpr import Eqn
+from funcgrad.ops.dot import dot_source
 from funcgrad.ops.indexing import items_source, scatter_into
 
 __all__ = ["LINES"]
@@ -58,6 +59,14 @@ def _scatter(w: Any, eqn: Eqn) -> None:
         w.write(f"{put}(xp, {name}, {value}, ({arrays_text}), {items!r}, {mode!r})")
 
 
+def _dot(w: Any, eqn: Eqn) -> None:
+    x, y = eqn.invars
+    args = [w.atom(x), w.atom(y)]
+    text = dot_source(*args, (x.aval.ndim, y.aval.ndim), eqn.params["dims"])
+    w.assign(eqn, w.expression(eqn, args) if text is None else text)
+
+
 LINES: dict[str, Callable[[Any, Eqn], None]] = {
     "put": _put, "add_at": _add_at, "embed": _embed, "scatter": _scatter,
+    "dot_general": _dot,
 }  # fmt: skip

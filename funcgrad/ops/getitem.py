@@ -17,7 +17,7 @@ from funcgrad.ops.operators import operand
 from funcgrad.ops.shaping import reshape
 from funcgrad.ops.views import part_view
 from funcgrad.trace.core import running
-from funcgrad.trace.tracer import Tracer, View, assign, is_traced
+from funcgrad.trace.tracer import Outcome, Tracer, View, assign, is_traced
 
 _current = running.get
 
@@ -184,27 +184,13 @@ def _bound(b: Any) -> int:
 
 def _append_traced(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> None:
     if i.dtype == bool:
-        mask = i.decide(Mask).array
+        mask = i.decide(Outcome).array
         _append_array(mask, items, arrays, shape, axis)
     elif i.dtype.kind in "iu":
         items.append(ARRAY)
         arrays.append(i)
     else:
         raise IndexError(f"arrays used as indices must be of integer or boolean type, not {i.aval}")
-
-
-class Mask:
-    """A mask that Python was told: the label of its branch is all of its content."""
-
-    def __init__(self, array: Any):
-        self.array = np.asarray(array.get() if hasattr(array, "get") else array)
-        self.key = (self.array.shape, self.array.tobytes())
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mask) and self.key == other.key
 
 
 def _append_array(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> None:

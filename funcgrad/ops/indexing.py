@@ -13,7 +13,7 @@ import numpy as np
 
 from funcgrad.errors import ShapeError
 from funcgrad.ir.avals import Aval, array_aval, broadcast_shapes
-from funcgrad.ops.families import ct_like, define, is_linear, known_aval, ops, structural
+from funcgrad.ops.families import ct_like, define, is_linear, known_aval, ops, shape_of, structural
 from funcgrad.ops.shaping import ALL, broadcast_to, full, iota, move_axis, reshape
 
 Items = tuple[Any, ...]
@@ -369,10 +369,11 @@ def _scatter_batch(size: int, xs: Any, batched: Any, items: Items, mode: str) ->
     per_example = layout.shape
     if batched[1]:
         v = reshape(v, shape=(size,) + (1,) * (len(per_example) - (v.ndim - 1)) + tuple(v.shape[1:]))
-    else:
-        v = reshape(v, shape=(1,) * (1 + len(per_example) - len(known_aval(v).shape)) + tuple(known_aval(v).shape))
+    elif shape_of(v):
+        v = reshape(v, shape=(1,) * (1 + len(per_example) - len(v.shape)) + tuple(v.shape))
     rows = iota(shape=(size,) + (1,) * rank, axis=0, dtype=np.dtype(np.intp))
-    v = _move_block(v, layout.start + 1, rank, 1)
+    if shape_of(v):
+        v = _move_block(v, layout.start + 1, rank, 1)
     return scatter(x, v, rows, *lined, items=(ARRAY, *items), mode=mode), True
 
 

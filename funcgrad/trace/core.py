@@ -207,6 +207,10 @@ class Trace:
         seen = self.captures.get(id(x))
         if seen is not None:
             return seen
+        if not hasattr(x, "dtype"):
+            x = np.asarray(x)
+        if x.dtype.kind not in "biufc":
+            raise TypeError(f"an array of dtype {x.dtype} cannot take part in a traced computation")
         if x.__class__ is np.ndarray:
             kept, same = freeze(x, self.held)
             aval = interned[x.shape, x.dtype]

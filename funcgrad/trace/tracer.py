@@ -20,6 +20,11 @@ from funcgrad.trace.dispatch import functions, hooks, ufunc_methods, ufuncs
 
 __all__ = ["Tracer", "View"]
 
+_FLOAT_REMEDY = (
+    "keep x as it is: it behaves as a number; np.sin(x) for math.sin(x); np.zeros_like(x) or "
+    "funcgrad.numpy.zeros for an array whose elements are assigned"
+)
+
 
 class Tracer:
     """A traced value: the trace it belongs to and its variable there."""
@@ -119,7 +124,7 @@ class Tracer:
         raise self._cut("int(x)", "np.floor(x) or np.trunc(x)")
 
     def __float__(self) -> float:
-        return float(self._plain("float(x)", "keep x as it is: it behaves as a number"))
+        return float(self._plain("float(x)", _FLOAT_REMEDY))
 
     def __complex__(self) -> complex:
         return complex(self._plain("complex(x)", "keep x as it is, or use x + 0j"))
@@ -131,6 +136,8 @@ class Tracer:
         return self._plain("x.tolist()", "list(x), whose elements stay traced")
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.dtype.kind in "iub":  # carries no derivative: plain[traced index] works
+            return self.decide(Outcome).array
         raise self._cut(
             "np.asarray(x), np.array([x, …]) or storing x into a plain array",
             "np.stack([x, …]) to build an array, np.zeros_like(x) or funcgrad.numpy.zeros for "
@@ -200,6 +207,20 @@ class Tracer:
             f"a traced value ({self._var.aval}) has no attribute {name!r}"
             + (f"; use np.{name}(x) if NumPy has it" if hasattr(np.ndarray, name) else "")
         )
+
+
+class Outcome:
+    """A whole array that Python was told: the label of its branch is all of its content."""
+
+    def __init__(self, array: Any):
+        self.array = np.asarray(array.get() if hasattr(array, "get") else array)
+        self.key = (self.array.shape, self.array.dtype.str, self.array.tobytes())
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Outcome) and self.key == other.key
 
 
 class View(Tracer):

@@ -186,7 +186,7 @@ class custom_jvp(_Custom):  # noqa: N801  # used as a decorator, like a function
 
 def check_shape(what: str, found: Aval, wanted: Aval) -> None:
     if found.shape != wanted.shape:
-        raise StructureError(f"{what} has shape {found.shape}; it must have shape {wanted.shape}")
+        raise StructureError(f"{what} is {found}, of shape {found.shape}; it must be {wanted}")
 
 
 def _jvp_linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool) -> Sequence[Any]:

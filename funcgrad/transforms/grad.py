@@ -101,7 +101,8 @@ def _gradient(f: Any, arguments: Arguments, options: Options) -> Callable[..., A
             def call(xs: Any) -> Any:
                 return split_call(unflatten_all(defs, xs))
 
-        traced = trace(store, leaves, call, has_aux, lambda: argument_names(f, chosen))
+        names = lambda: argument_names(f, chosen)  # noqa: E731
+        traced = trace(store, leaves, call, has_aux, names, options.who)
         return _finish(f, traced, arguments, options, defs)
 
     return transformed(gradient, f, options.who)

@@ -113,7 +113,7 @@ def jvp(
     moving = matched("jvp", leaves, primals, tangents)
     traced = trace(
         roots_of(f), leaves, lambda xs: f(*unflatten_all(defs, xs)), has_aux,
-        lambda: argument_names(f, primals),
+        lambda: argument_names(f, primals), "jvp",
     )  # fmt: skip
     aux = AuxOutputs(traced) if has_aux else None
     outs = traced.outs if aux is None else traced.outs + aux.outs

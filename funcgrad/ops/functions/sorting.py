@@ -21,7 +21,7 @@ from funcgrad.ops.functions.common import (
 from funcgrad.ops.functions.cumulating import part
 from funcgrad.ops.functions.reducing import mean
 from funcgrad.ops.functions.shaping import moveaxis
-from funcgrad.ops.getitem import Mask
+from funcgrad.trace.tracer import Outcome
 from funcgrad.ops.indexing import ARRAY, gather, index
 from funcgrad.ops.reductions import (
     argmax as argmax_op,
@@ -221,7 +221,7 @@ def known_mask(x: Any) -> Any:
     """The plain truth values of an array, which Python needs to know how many there are."""
     if not is_traced(x):
         return np.asarray(x) != 0
-    return as_dtype(x, bool).decide(Mask).array
+    return as_dtype(x, bool).decide(Outcome).array
 
 
 @covers(np.nonzero)
