@@ -322,7 +322,7 @@ for _mode in ("set", "add"):
         )  # fmt: skip
 for _mode in ("multiply", "minimum", "maximum"):
     row(
-        "scatter", Arg((3, 4)), Arg((5, 4)), Arg((5,), "index3"), derivative=False,
+        "scatter", Arg((3, 4)), Arg((5, 4)), Arg((5,), "index3"),
         params={"items": ("array",), "mode": _mode},
     )  # fmt: skip
 row("take_along", Arg((2, 3)), Arg((2, 4), "index3"), params={"axis": 1}, **_LINEAR)
@@ -352,6 +352,11 @@ for _axis in (0, 1):
         row(_name, Arg((3, 4), "distinct"), params={"axis": _axis})
     for _name in ("argmax", "argmin", "argsort"):
         row(_name, Arg((2, 3), "distinct"), params={"axis": _axis})
+for _side in ("left", "right"):
+    row(
+        "searchsorted", Arg((5,), "distinct"), Arg((2, 3)), note=_side,
+        f=lambda x, v, side=_side: ops.searchsorted(ops.sort(x, axis=0), v, side=side),
+    )  # fmt: skip
 row("sort", Arg((3,), "distinct"), params={"axis": 0}, kinks=((([1.0, 1.0],), ([2.0, 3.0],), [2.0, 3.0]),))
 
 # -- products and linear algebra -----------------------------------------------------------------

@@ -5,11 +5,18 @@ from __future__ import annotations
 import keyword
 from typing import Any
 
+import numpy as np
+
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var, jaxprs_in
 
 __all__ = ["Names", "print_jaxpr"]
 
 _RESERVED = set(keyword.kwlist) | {"xp"}
+
+
+def _taken(name: str) -> bool:
+    """Python's words, and NumPy's names: the generated code calls its functions."""
+    return name in _RESERVED or hasattr(np, name)
 
 
 class Names:
@@ -31,11 +38,11 @@ class Names:
         return name
 
     def _new(self, wish: str | None) -> str:
-        if wish is None or wish in _RESERVED or not wish.isidentifier():
+        if wish is None or _taken(wish) or not wish.isidentifier():
             while True:
                 name = _letters(self.letter)
                 self.letter += 1
-                if name not in self.used and name not in _RESERVED:
+                if name not in self.used and not _taken(name):
                     break
         else:
             name = wish
