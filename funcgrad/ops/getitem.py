@@ -211,8 +211,17 @@ def _append_array(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> Non
         if i.size:
             raise IndexError(f"arrays used as indices must be of integer or boolean type, not {i.dtype}")
         i = i.astype(np.intp)
+    if axis < len(shape) and i.size:
+        _check_bounds(i, axis, shape[axis])
     items.append(ARRAY)
     arrays.append(i)
+
+
+def _check_bounds(i: Any, axis: int, n: int) -> None:
+    """A known index is wrong at the line that uses it, not when the program runs."""
+    for found in (int(i.max()), int(i.min())):
+        if not -n <= found < n:
+            raise IndexError(f"index {found} is out of bounds for axis {axis} with size {n}")
 
 
 Tracer.__getitem__ = getitem  # type: ignore[attr-defined]
