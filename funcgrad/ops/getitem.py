@@ -175,7 +175,13 @@ def _append(i: Any, items: list[Any], arrays: list[Any], shape: Any, axis: int) 
     elif isinstance(i, (np.integer,)):
         items.append(int(i))
     else:
-        _append_array(np.asarray(i) if isinstance(i, (list, tuple, bool, range)) else i, items, arrays, shape, axis)
+        _append_array(
+            np.asarray(i) if isinstance(i, (list, tuple, bool, range)) else i,
+            items,
+            arrays,
+            shape,
+            axis,
+        )
 
 
 def _bound(b: Any) -> int:
@@ -199,7 +205,7 @@ def _append_array(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> Non
     if i.dtype == bool:
         if tuple(i.shape) != tuple(shape[axis : axis + i.ndim]):
             raise IndexError(
-                f"a mask of shape {i.shape} does not fit the axes {shape[axis:axis + i.ndim]} it indexes"
+                f"a mask of shape {i.shape} does not fit the axes {shape[axis : axis + i.ndim]} it indexes"
             )
         if i.ndim == 0:
             raise IndexError("a 0-d mask cannot index a traced array; use np.where")
@@ -209,7 +215,9 @@ def _append_array(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> Non
         return
     if i.dtype.kind not in "iu":
         if i.size:
-            raise IndexError(f"arrays used as indices must be of integer or boolean type, not {i.dtype}")
+            raise IndexError(
+                f"arrays used as indices must be of integer or boolean type, not {i.dtype}"
+            )
         i = i.astype(np.intp)
     if axis < len(shape) and i.size:
         _check_bounds(i, axis, shape[axis])

@@ -162,7 +162,12 @@ def install() -> None:
         setattr(Tracer, f"__i{name}__", _in_place(method))
     for name, prim in _COMPARE.items():
         setattr(Tracer, f"__{name}__", _binary(prim))
-    for name, prim in {"neg": e.negative, "pos": e.positive, "abs": e.absolute, "invert": e.invert}.items():
+    for name, prim in {
+        "neg": e.negative,
+        "pos": e.positive,
+        "abs": e.absolute,
+        "invert": e.invert,
+    }.items():
         setattr(Tracer, f"__{name}__", unary(prim))
     Tracer.__pow__ = _power  # type: ignore[attr-defined]
     Tracer.__rpow__ = _reflected(e.power)  # type: ignore[attr-defined]

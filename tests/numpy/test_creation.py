@@ -21,7 +21,9 @@ def test_creation(code):
     expected = np.asarray(eval(code, {"np": np}))
     outside = eval(code, {"np": fnp})
     assert not is_traced(outside)
-    inside, _ = jvp(lambda x: eval(code, {"np": fnp}) + np.zeros_like(x, dtype=bool), (1.0,), (0.0,))
+    inside, _ = jvp(
+        lambda x: eval(code, {"np": fnp}) + np.zeros_like(x, dtype=bool), (1.0,), (0.0,)
+    )
     for found in (np.asarray(outside), np.asarray(inside)):
         assert found.shape == expected.shape
         np.testing.assert_array_equal(found, expected)

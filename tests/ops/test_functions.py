@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from funcgrad import errors, grad, hessian
-from tests.ops.laws import arguments, check, check_value, compiled
+from funcgrad import grad
+from tests.ops.laws import arguments, check, check_batched, check_float32, compiled
 
 VECTOR = """
 np.sum(x) np.sum(x,axis=-1) np.sum(x,keepdims=True) np.sum(x,initial=2.0) np.sum(x,where=x>0)
@@ -91,4 +91,37 @@ def test_positive(code):
 )  # fmt: skip
 def test_python_number_as_argument(code):
     f = compiled(f"np.sum({code})", "x")
-    np.testing.assert_allclose(grad(lambda x: f(x) * f(x))(1.5), 2 * f(np.array(1.5)) * (3 if "2.0" in code else 1))
+    np.testing.assert_allclose(
+        grad(lambda x: f(x) * f(x))(1.5), 2 * f(np.array(1.5)) * (3 if "2.0" in code else 1)
+    )
+
+
+# Their shapes, or whether they may run, depend on values: examples of a batch would differ.
+
+
+def even(code):
+    return (
+        "nonzero(" not in code.replace("count_nonzero(", "")
+        and not any(word in code for word in ("argwhere", "extract", "np.where(x>0) "))
+        and code != "np.where(x>0)"
+    )
+
+
+@pytest.mark.parametrize("code", [c for c in codes(VECTOR) if even(c)])
+def test_vector_batched(code):
+    check_batched(compiled(code, "x"), arguments([(5,)]))
+
+
+@pytest.mark.parametrize("code", [c for c in codes(MATRIX) if even(c)])
+def test_matrix_batched(code):
+    check_batched(compiled(code), arguments([(3, 4), (3, 4)]))
+
+
+@pytest.mark.parametrize("code", codes(VECTOR))
+def test_vector_float32(code):
+    check_float32(compiled(code, "x"), arguments([(5,)]))
+
+
+@pytest.mark.parametrize("code", codes(MATRIX))
+def test_matrix_float32(code):
+    check_float32(compiled(code), arguments([(3, 4), (3, 4)]))

@@ -134,29 +134,22 @@ def linspace(
     num = index(num)
     if num < 0:
         raise ValueError(f"linspace: the number of samples must not be negative, not {num}")
-    first, last = (array_of(v) for v in (start, stop))
-    kind = np.result_type(
-        dtype_of(first, last), np.float64 if _integers(first, last) else np.float16
+    kind = dtype_of(
+        *[v if isinstance(v, (int, float, complex)) else array_of(v) for v in (start, stop)]
     )
+    kind = kind if kind.kind in "fc" else np.dtype(np.float64)
+    first, last = (as_dtype(array_of(v), kind) for v in (start, stop))
     gaps = num - 1 if endpoint else num
     shape = np.broadcast_shapes(tuple(first.shape), tuple(last.shape))
-    counts = made(iota, shape=(num, *(1,) * len(shape)), axis=0, dtype=np.dtype(np.intp))
-    step = e.divide(e.subtract(last, first), gaps) if gaps > 0 else np.nan
-    out = (
-        e.add(e.multiply(counts, step), first)
-        if gaps > 0
-        else e.add(e.multiply(counts, 0.0), first)
-    )
+    counts = made(iota, shape=(num, *(1,) * len(shape)), axis=0, dtype=kind)
+    step = e.divide(e.subtract(last, first), gaps) if gaps > 0 else kind.type(np.nan)
+    out = e.add(e.multiply(counts, step if gaps > 0 else 0), first)
     if endpoint and num > 1:
         out = put(out, spread_to(last, shape), items=(-1,))
     kind = np.dtype(kind if dtype is None else dtype)
     out = as_dtype(e.floor(out) if kind.kind in "iu" else out, kind)
     out = moveaxis(out, 0, axis) if axis_of(axis, len(out.shape)) else out
     return (out, step) if retstep else out
-
-
-def _integers(*xs: Any) -> bool:
-    return all(x.dtype.kind in "iub" for x in xs)
 
 
 @covers(np.logspace)
@@ -294,6 +287,7 @@ def diag_indices_from(arr: Any) -> Any:
 @covers(np.vander)
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     x = array_of(x)
+    x = as_dtype(x, np.promote_types(x.dtype, int))
     n = x.shape[0] if N is None else index(N)
     column = reshape(x, shape=(*x.shape, 1))
     powers = [e.raise_to(column, exponent=k) for k in range(n)]

@@ -142,7 +142,7 @@ def _slope(x: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     length = x.shape[axis]
     if length < edge_order + 1:
         raise ValueError(f"gradient: {length} points are too few; edge_order + 1 are needed")
-    spacing = array_of(spacing)
+    spacing = array_of(x.dtype.type(spacing) if isinstance(spacing, (int, float)) else spacing)
     shape = tuple(length - 1 if i == axis else 1 for i in range(len(x.shape)))
     if not spacing.shape:
         steps = ops.broadcast_to(spacing, shape=shape)

@@ -9,7 +9,7 @@ import numpy as np
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.functions.common import array_of, covers, into
 from funcgrad.ops.functions.cumulating import cumprod, cumsum
-from funcgrad.ops.functions.reducing import all_, max_, min_, prod, root, sum_, var
+from funcgrad.ops.functions.reducing import all_, max_, min_, narrowed, prod, root, sum_, var
 from funcgrad.ops.functions.sorting import argmax, argmin
 
 _none = np._NoValue
@@ -44,13 +44,7 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdi
     x = array_of(a)
     kept = _kept(x, where)
     total = sum_(x, axis, dtype, keepdims=keepdims, where=kept)
-    return into(out, _as(total / sum_(kept, axis, keepdims=keepdims), total))
-
-
-def _as(result: Any, total: Any) -> Any:
-    """Dividing by a count must not widen float32."""
-    kind = total.dtype
-    return result if kind.kind in "iub" or result.dtype == kind else e.convert(result, dtype=kind)
+    return into(out, narrowed(total / sum_(kept, axis, keepdims=keepdims), total))
 
 
 @covers(np.nanvar)
@@ -65,7 +59,7 @@ def nanvar(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: A
     found = var(
         safe, axis, dtype, None, ddof, keepdims, where=kept, mean=mean, correction=correction
     )
-    return into(out, _as(found, e.real(x)) if x.dtype.kind in "fc" else found)
+    return into(out, narrowed(found, e.real(x)) if x.dtype.kind in "fc" else found)
 
 
 @covers(np.nanstd)

@@ -21,7 +21,6 @@ from funcgrad.ops.functions.common import (
 from funcgrad.ops.functions.cumulating import part
 from funcgrad.ops.functions.reducing import mean
 from funcgrad.ops.functions.shaping import moveaxis
-from funcgrad.trace.tracer import Outcome
 from funcgrad.ops.indexing import ARRAY, gather, index
 from funcgrad.ops.reductions import (
     argmax as argmax_op,
@@ -43,7 +42,7 @@ from funcgrad.ops.reductions import (
     sort as sort_op,
 )
 from funcgrad.ops.shaping import ALL, reshape
-from funcgrad.trace.tracer import is_traced
+from funcgrad.trace.tracer import Outcome, is_traced
 
 _none = np._NoValue
 
@@ -172,7 +171,8 @@ def quantile(
     refuse("quantile", weights=weights, interpolation=interpolation)
     if method not in _METHODS:
         refuse("quantile", method=method)
-    x, q = array_of(a), array_of(q)
+    x = array_of(a)
+    q = x.dtype.type(q) if x.dtype.kind == "f" and isinstance(q, (int, float)) else array_of(q)
     rows, axes = _in_rows(x, axis)
     q = e.convert(q, dtype=np.float64) if q.dtype.kind in "iub" else q
     if not is_traced(q) and not np.all((q >= 0) & (q <= 1)):
@@ -211,7 +211,9 @@ def _at_quantiles(rows: Any, q: Any, method: str) -> Any:
 
 @covers(np.percentile)
 def percentile(a: Any, q: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
-    return quantile(a, array_of(q) / 100, axis, *args, **kwargs)
+    return quantile(
+        a, (q if isinstance(q, (int, float)) else array_of(q)) / 100, axis, *args, **kwargs
+    )
 
 
 # -- the elements that are not zero: their number is a decision -------------------------------------
