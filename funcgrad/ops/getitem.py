@@ -149,7 +149,8 @@ def normalise(shape: tuple[int, ...], item: Any) -> tuple[Any, list[Any]]:
         axis += _axes_used(i)
     if axis > len(shape):
         raise IndexError(
-            f"too many indices: the array has {len(shape)} axes (shape {shape}), {axis} were indexed"
+            f"too many indices: the array has {len(shape)} axes (shape {shape}), "
+            f"{axis} were indexed"
         )
     return tuple(items), arrays
 
@@ -158,7 +159,7 @@ def _axes_used(i: Any) -> int:
     if i is None or i is Ellipsis:
         return 0
     dtype = getattr(i, "dtype", None)
-    if dtype is not None and dtype == bool:
+    if dtype is not None and dtype.kind == "b":
         return int(i.ndim)
     if i.__class__ is list and i and isinstance(np.asarray(i).flat[0], np.bool_):
         return np.ndim(i)
@@ -205,7 +206,8 @@ def _append_array(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> Non
     if i.dtype == bool:
         if tuple(i.shape) != tuple(shape[axis : axis + i.ndim]):
             raise IndexError(
-                f"a mask of shape {i.shape} does not fit the axes {shape[axis : axis + i.ndim]} it indexes"
+                f"a mask of shape {i.shape} does not fit the axes "
+                f"{shape[axis : axis + i.ndim]} it indexes"
             )
         if i.ndim == 0:
             raise IndexError("a 0-d mask cannot index a traced array; use np.where")

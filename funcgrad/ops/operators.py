@@ -135,7 +135,8 @@ def fitted(x: Any, new: Any) -> Any:
     """The result of an in-place operation in the shape and dtype of its target."""
     if new.shape != x.shape:
         raise ValueError(
-            f"in-place operation: a result of shape {new.shape} does not fit an array of shape {x.shape}"
+            f"in-place operation: a result of shape {new.shape} does not fit an array "
+            f"of shape {x.shape}"
         )
     if new.dtype != x.dtype:
         if not can_cast(new.dtype, x.dtype, "same_kind"):

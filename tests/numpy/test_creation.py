@@ -9,9 +9,16 @@ from funcgrad.trace.tracer import is_traced
 from tests.ops.laws import arguments, check_gradient
 
 CREATIONS = """
-np.zeros(3) np.zeros((2,3)) np.zeros((),dtype=int) np.ones(2) np.ones((2,2),np.float32) np.ones(3,bool) np.full((2,2),7) np.full(3,2.5) np.full((2,3),[1.0,2.0,3.0]) np.full(2,True) np.full(2,1,dtype=float) np.full((),3j)
-np.eye(3) np.eye(2,3) np.eye(3,k=1) np.eye(3,k=-2,dtype=int) np.identity(3) np.arange(5) np.arange(2,5) np.arange(5,2,-1) np.arange(0.0,1.0,0.1) np.arange(1.5,3.0,0.3) np.arange(3.0) np.arange(1,10,3) np.arange(0) np.arange(3,dtype=float) np.arange(start=1,stop=4)
-np.linspace(0,1,5) np.linspace(0,1,5,endpoint=False) np.linspace(0,10,4,dtype=int) np.linspace(2,3,1) np.linspace(2,3,0) np.linspace([0,1],[2,3],3) np.linspace(1,0,7,retstep=True)[1] np.logspace(0,2,3) np.array([1,2,3]) np.array([[1.0,2],[3,4]]) np.array(2.5) np.array([1,2],dtype=np.float32) np.array([True,False]) np.array(3,ndmin=2) np.asarray([1.0,2.0])
+np.zeros(3) np.zeros((2,3)) np.zeros((),dtype=int) np.ones(2) np.ones((2,2),np.float32)
+np.ones(3,bool) np.full((2,2),7) np.full(3,2.5) np.full((2,3),[1.0,2.0,3.0]) np.full(2,True)
+np.full(2,1,dtype=float) np.full((),3j) np.eye(3) np.eye(2,3) np.eye(3,k=1)
+np.eye(3,k=-2,dtype=int) np.identity(3) np.arange(5) np.arange(2,5) np.arange(5,2,-1)
+np.arange(0.0,1.0,0.1) np.arange(1.5,3.0,0.3) np.arange(3.0) np.arange(1,10,3) np.arange(0)
+np.arange(3,dtype=float) np.arange(start=1,stop=4) np.linspace(0,1,5)
+np.linspace(0,1,5,endpoint=False) np.linspace(0,10,4,dtype=int) np.linspace(2,3,1)
+np.linspace(2,3,0) np.linspace([0,1],[2,3],3) np.linspace(1,0,7,retstep=True)[1]
+np.logspace(0,2,3) np.array([1,2,3]) np.array([[1.0,2],[3,4]]) np.array(2.5)
+np.array([1,2],dtype=np.float32) np.array([True,False]) np.array(3,ndmin=2) np.asarray([1.0,2.0])
 np.pi np.sin(0.5) np.float32(1) np.linalg.norm([3.0,4.0]) np.array([])
 """
 
@@ -32,8 +39,11 @@ def test_creation(code):
 
 def test_creations_are_traced_inside():
     def f(x):
-        made = [fnp.zeros(2), fnp.ones((2,)), fnp.full(2, 1.0), fnp.empty(2), fnp.eye(2), fnp.arange(2),
-                fnp.linspace(0, 1, 2), fnp.array([1.0, 2.0]), fnp.asarray([1.0, 2.0]), fnp.identity(2)]  # fmt: skip
+        made = [
+            fnp.zeros(2), fnp.ones((2,)), fnp.full(2, 1.0), fnp.empty(2), fnp.eye(2),
+            fnp.arange(2), fnp.linspace(0, 1, 2), fnp.array([1.0, 2.0]), fnp.asarray([1.0, 2.0]),
+            fnp.identity(2),
+        ]  # fmt: skip
         assert all(map(is_traced, made))
         return np.sum(x)
 

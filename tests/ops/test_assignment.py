@@ -142,7 +142,7 @@ def test_errors_are_numpys():
         ([0, 1], [0, 1, 2]),
     ):
         with pytest.raises(IndexError):
-            grad(lambda t: np.sum(t[items]))(x)
+            grad(lambda t, items=items: np.sum(t[items]))(x)
     with pytest.raises(ValueError, match="fit"):
         grad(lambda t: assigned(t, 0, np.ones(4)))(x)
     with pytest.raises(TypeError):

@@ -106,7 +106,7 @@ def arange(
     *args: Any, dtype: Any = None, device: Any = None, like: Any = None, **named: Any
 ) -> Any:
     start, stop, step = _range(args, named)
-    kinds = dtype_of(*[v for v in (start, stop, step)])
+    kinds = dtype_of(start, stop, step)
     count = max(0, ceil(_known((stop - start) / step)))
     numbers = made(iota, shape=(count,), axis=0, dtype=np.dtype(np.intp))
     # NumPy adds multiples of this difference, rounding included
@@ -222,16 +222,22 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
 # -- triangles and diagonals -------------------------------------------------------------------
 
 
+def _lower(x: Any, k: int) -> Any:
+    """Where the matrix is on or below its k-th diagonal."""
+    rows, columns = x.shape[-2:]
+    return np.tri(rows, columns, k, dtype=bool)
+
+
 @covers(np.tril)
 def tril(m: Any, k: int = 0) -> Any:
     x = array_of(m)
-    return e.select(np.tri(*x.shape[-2:], k=k, dtype=bool), x, x.dtype.type(0))
+    return e.select(_lower(x, k), x, x.dtype.type(0))
 
 
 @covers(np.triu)
 def triu(m: Any, k: int = 0) -> Any:
     x = array_of(m)
-    return e.select(np.tri(*x.shape[-2:], k=k - 1, dtype=bool), x.dtype.type(0), x)
+    return e.select(_lower(x, k - 1), x.dtype.type(0), x)
 
 
 def _diagonal(rows: int, columns: int, k: int) -> tuple[Any, Any]:
@@ -244,7 +250,7 @@ def _diagonal(rows: int, columns: int, k: int) -> tuple[Any, Any]:
 def diag(v: Any, k: int = 0) -> Any:
     x = array_of(v)
     if len(x.shape) == 2:
-        return gather(x, *_diagonal(*x.shape, k), items=(ARRAY, ARRAY))
+        return gather(x, *_diagonal(x.shape[0], x.shape[1], k), items=(ARRAY, ARRAY))
     if len(x.shape) != 1:
         raise ValueError(f"diag takes one axis or two, not shape {tuple(x.shape)}")
     n = x.shape[0] + abs(k)

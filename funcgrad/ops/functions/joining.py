@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -167,7 +168,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
         ends = np.cumsum([0] + [size + 1] * extra + [size] * (count - extra))
         cuts = [int(i) for i in ends]
     lead = (ALL,) * axis
-    return [item_view(x, (*lead, (i, j, None))) for i, j in zip(cuts, cuts[1:], strict=False)]
+    return [item_view(x, (*lead, (i, j, None))) for i, j in pairwise(cuts)]
 
 
 @covers(np.split)

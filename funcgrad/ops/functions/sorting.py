@@ -166,7 +166,8 @@ def median(
 @covers(np.quantile)
 def quantile(
     a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: bool = False, *, weights: Any = None, interpolation: Any = None,
+    method: str = "linear", keepdims: bool = False, *, weights: Any = None,
+    interpolation: Any = None,
 ) -> Any:  # fmt: skip
     refuse("quantile", weights=weights, interpolation=interpolation)
     if method not in _METHODS:
@@ -184,7 +185,7 @@ def quantile(
     return into(out, result)
 
 
-_METHODS = {"linear": None, "lower": e.floor, "higher": e.ceil, "nearest": e.rint}
+_METHODS: dict[str, Any] = {"linear": None, "lower": e.floor, "higher": e.ceil, "nearest": e.rint}
 
 
 def _at_quantiles(rows: Any, q: Any, method: str) -> Any:
@@ -216,7 +217,7 @@ def percentile(a: Any, q: Any, axis: Any = None, *args: Any, **kwargs: Any) -> A
     )
 
 
-# -- the elements that are not zero: their number is a decision -------------------------------------
+# -- the elements that are not zero: their number is a decision -------------------------------
 
 
 def known_mask(x: Any) -> Any:
