@@ -234,5 +234,5 @@ def _check_bounds(i: Any, axis: int, n: int) -> None:
             raise IndexError(f"index {found} is out of bounds for axis {axis} with size {n}")
 
 
-Tracer.__getitem__ = getitem  # type: ignore[attr-defined]
-Tracer.__setitem__ = setitem  # type: ignore[attr-defined]
+Tracer.__getitem__ = getitem  # type: ignore[attr-defined, misc]
+Tracer.__setitem__ = setitem  # type: ignore[attr-defined, index]

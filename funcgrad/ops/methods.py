@@ -38,7 +38,7 @@ def flatten(x: Any, order: str = "C") -> Any:
     return same(flat(shaping.reverse(x) if order == "F" else x))
 
 
-def astype(x: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
+def astype(x: Any, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True,
            copy: bool = True) -> Any:  # fmt: skip
     if not np.can_cast(x.dtype, dtype, casting):
         raise TypeError(f"astype: cannot cast {x.dtype} to {np.dtype(dtype)} under {casting!r}")

@@ -306,11 +306,12 @@ def _register_methods() -> None:
     for ufunc, handler in list(ufuncs.items()):
         if ufunc.nin == 2 and ufunc.signature is None:
             ufunc_methods[ufunc, "outer"] = _outer(handler)
-    for ufunc, mode, change in (
+    changes: Any = (
         (np.add, "add", None), (np.subtract, "add", e.negative), (np.multiply, "multiply", None),
         (np.divide, "multiply", lambda v: 1.0 / v), (np.maximum, "maximum", None),
         (np.minimum, "minimum", None),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for ufunc, mode, change in changes:
         ufunc_methods[ufunc, "at"] = _at(mode, change)
 
 

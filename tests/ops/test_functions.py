@@ -149,11 +149,13 @@ def test_positive(code):
     check(compiled(code, "x"), arguments([(4,)], low=0.5))
 
 
-@pytest.mark.parametrize(
-    "code",
-    ["x[None]", "x[()]", "x[...,None]", "np.reshape(x,1)", "np.sum(x)", "np.stack([x,1.0])", "x.T",
-     "np.atleast_2d(x)", "np.cumsum(x)", "np.expand_dims(x,0)", "np.array([1.0,2.0])*x", "x.ravel()"],
-)  # fmt: skip
+NUMBERS = """
+x[None] x[()] x[...,None] np.reshape(x,1) np.sum(x) np.stack([x,1.0]) x.T np.atleast_2d(x)
+np.cumsum(x) np.expand_dims(x,0) np.array([1.0,2.0])*x x.ravel()
+"""
+
+
+@pytest.mark.parametrize("code", NUMBERS.split())
 def test_python_number_as_argument(code):
     f = compiled(f"np.sum({code})", "x")
     np.testing.assert_allclose(

@@ -245,11 +245,13 @@ def test_multiply_at_zeros():
     check_gradient(f, [np.array([2.0, 3.0, 4.0]), np.array([0.0, 5.0, 0.0, 0.0])])
 
 
-@pytest.mark.parametrize(
-    "code", ["x<1", "(x>0)*x", "-x", "+x", "abs(x)", "x//0.3", "x%0.3", "divmod(x,0.7)", "2-x", "1/(x+9)",
-             "2.0**x", "x**2", "(x*x)**0.5", "x+[1.0,2.0,3.0]", "[1.0,2.0,3.0]*x", "x+[x[0],1.0,2.0]",
-             "(x>0)&(x<1)", "~(x>0)", "(x>0)|True", "(x>0)^(x<1)", "x==x", "x!=x", "5.0//(x+9)", "7%(x+9)",
-             "divmod(3,x+9)",  "x+(1,2,3)", "np.float64(2)*x", "np.arange(3)*x"],
-)  # fmt: skip
+OPERATORS = """
+x<1 (x>0)*x -x +x abs(x) x//0.3 x%0.3 divmod(x,0.7) 2-x 1/(x+9) 2.0**x x**2 (x*x)**0.5
+x+[1.0,2.0,3.0] [1.0,2.0,3.0]*x x+[x[0],1.0,2.0] (x>0)&(x<1) ~(x>0) (x>0)|True (x>0)^(x<1) x==x
+x!=x 5.0//(x+9) 7%(x+9) divmod(3,x+9) x+(1,2,3) np.float64(2)*x np.arange(3)*x
+"""
+
+
+@pytest.mark.parametrize("code", OPERATORS.split())
 def test_operators(code):
     check(compiled(code, "x"), arguments([(3,)], low=-1.7))
