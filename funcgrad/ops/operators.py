@@ -170,11 +170,11 @@ def install() -> None:
         "invert": e.invert,
     }.items():
         setattr(Tracer, f"__{name}__", unary(prim))
-    Tracer.__pow__ = _power  # type: ignore[attr-defined]
+    Tracer.__pow__ = _power  # type: ignore[attr-defined, operator]
     Tracer.__rpow__ = _reflected(e.power)  # type: ignore[attr-defined]
     Tracer.__ipow__ = _in_place(_power)  # type: ignore[attr-defined]
     Tracer.__rdivmod__ = lambda y, x: (x // y, x % y)  # type: ignore[attr-defined]
-    Tracer.__divmod__ = lambda x, y: (x // y, x % y)  # type: ignore[attr-defined]
+    Tracer.__divmod__ = lambda x, y: (x // y, x % y)  # type: ignore[attr-defined, operator]
 
 
 install()
