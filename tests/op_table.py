@@ -327,7 +327,7 @@ for _mode in ("set", "add"):
         )  # fmt: skip
 for _mode in ("multiply", "minimum", "maximum"):
     row(
-        "scatter", Arg((3, 4)), Arg((5, 4)), Arg((5,), "index3"), derivative=False,
+        "scatter", Arg((3, 4)), Arg((5, 4)), Arg((5,), "index3"),
         params={"items": ("array",), "mode": _mode},
     )  # fmt: skip
 row("searchsorted", Arg((4,), "sorted"), Arg((2, 3)), params={"side": "left"})
