@@ -66,8 +66,23 @@ def _value(
 def stack(xp: Any, values: list[Any], aval: Aval, reverse: bool = False) -> Any:
     """What the steps of a loop yielded, as one array in the order of the index."""
     if not values:
-        return xp.zeros((0, *aval.shape), aval.dtype)
-    return xp.stack([xp.asarray(v, dtype=aval.dtype) for v in (values[::-1] if reverse else values)])
+        return xp.zeros((0, *(max(n, 0) for n in aval.shape)), aval.dtype)
+    arrays = [xp.asarray(v, dtype=aval.dtype) for v in (values[::-1] if reverse else values)]
+    return xp.stack(padded(xp, arrays) if -1 in aval.shape else arrays)
+
+
+def padded(xp: Any, arrays: list[Any]) -> list[Any]:
+    """Histories of inner loops of different lengths, filled up with zeros.
+
+    A zero in the history of "still running" says that the step did not happen.
+    """
+    shape = tuple(max(sizes) for sizes in zip(*[a.shape for a in arrays], strict=True))
+    out = []
+    for a in arrays:
+        whole = xp.zeros(shape, a.dtype)
+        whole[tuple(slice(n) for n in a.shape)] = a
+        out.append(whole)
+    return out
 
 
 # -- derivatives ----------------------------------------------------------------------------------

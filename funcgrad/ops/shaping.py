@@ -200,7 +200,7 @@ flip = structural(
 
 full = structural(
     "full", type=lambda v, shape, dtype: array_aval(shape, dtype),
-    value=lambda xp, v, shape, dtype: xp.full(shape, v, dtype=dtype),
+    value=lambda xp, v, shape, dtype: xp.full([max(n, 0) for n in shape], v, dtype=dtype),
     transpose=lambda cts, xs, shape, dtype: [ct_like(cts[0], xs[0].aval)],
     batch=lambda size, xs, batched, shape, dtype: (
         broadcast_to(

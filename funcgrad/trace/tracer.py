@@ -121,6 +121,8 @@ class Tracer:
     def __int__(self) -> int:
         if self.dtype.kind in "iub" and self.size == 1:
             return int(self.decide(int))
+        if self.size == 1 and not self._trace.carries_derivative(self._var):
+            return int(self.decide(int))
         raise self._cut("int(x)", "np.floor(x) or np.trunc(x)")
 
     def __float__(self) -> float:
