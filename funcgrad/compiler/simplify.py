@@ -66,7 +66,9 @@ class _Simplifier:
                 self.env.update(zip(outvars, old, strict=True))
                 return
             self.seen[key] = outvars
-        new = eqn if invars == eqn.invars and outvars is eqn.outvars else eqn.replace(invars, outvars)
+        new = (
+            eqn if invars == eqn.invars and outvars is eqn.outvars else eqn.replace(invars, outvars)
+        )
         self.eqns.append(new)
         for v in outvars:
             self.maker[v] = new
@@ -100,7 +102,13 @@ class _Simplifier:
                 continue
             if made.invars[0].aval.shape != index_shape(part.aval.shape, made.params["items"]):
                 continue
-            new = Eqn(add_at, (x, made.invars[0]), {"items": made.params["items"]}, eqn.outvars, eqn.source)
+            new = Eqn(
+                add_at,
+                (x, made.invars[0]),
+                {"items": made.params["items"]},
+                eqn.outvars,
+                eqn.source,
+            )
             self.emit(new, new.invars, new.outvars)
             return True
         return False
@@ -147,7 +155,7 @@ def _folded(eqn: Eqn, xs: tuple[Atom, ...]) -> Literal | None:
     return Literal(number)
 
 
-# -- shaping ----------------------------------------------------------------------------------------
+# -- shaping --------------------------------------------------------------------------------
 
 
 def _reshape(s: _Simplifier, eqn: Eqn, invars: tuple[Atom, ...]) -> Atom | None:
