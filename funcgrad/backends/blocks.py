@@ -27,9 +27,9 @@ class Buffers:
     def __init__(self) -> None:
         self.free: dict[Any, list[int]] = {}
         self.dtypes: list[Any] = []
-        self.holds: dict[Var, int] = {}
+        self.holds: dict[Any, int] = {}
 
-    def take(self, v: Var) -> int:
+    def take(self, v: Any) -> int:
         free = self.free.setdefault(v.aval.dtype, [])
         if not free:
             free.append(len(self.dtypes))
@@ -52,7 +52,7 @@ class _Loop:
         self.last = {
             v: i for i, eqn in enumerate(group.eqns) for v in eqn.invars if v.__class__ is Var
         }
-        for v in (*group.outvars, *(eqn.invars[0] for eqn in group.reductions)):
+        for v in group.outvars:
             self.last.pop(v, None)
         self.buffers = Buffers()
         self.body: list[str] = []
@@ -115,6 +115,8 @@ class _Loop:
             for each in group.reductions:
                 if each.invars[0] is eqn.outvars[0]:
                     self.reduction(each, parts[each])
+            if eqn.outvars[0] not in self.last:  # nothing else reads it
+                self.buffers.give(eqn.outvars[0])
         rows = self._rows()
         self._frame(rows, parts)
         for v, name in whole.items():
@@ -127,8 +129,21 @@ class _Loop:
     def _whole(self, v: Var) -> str:
         w = self.w
         name = str(w.local(w.names[v] + "_all"))
+        spare = self._spare(v)
+        if spare is not None:
+            w.memory.owned.discard(spare)
+            w.write(f"{name} = {w.names[spare]}")
+            return name
         w.write(f"{name} = {w.bind('empty', w.xp.empty)}({v.aval.shape}, {w.dtype(v.aval.dtype)})")
         return name
+
+    def _spare(self, out: Var) -> Any:
+        """An array that dies here, read in the loop no later than ``out`` is written."""
+        made = next(k for k, eqn in enumerate(self.group.eqns) if eqn.outvars[0] is out)
+        for v in self.group.invars:
+            if self.w.memory.reusable(v, 1, out.aval) and self.last[v] <= made:
+                return v
+        return None
 
     def _rows(self) -> int:
         """Rows in a block: fewer where many buffers have to share the cache."""

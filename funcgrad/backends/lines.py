@@ -16,11 +16,11 @@ __all__ = ["LINES"]
 def _into(w: Any, eqn: Eqn) -> str:
     """The name of an array that holds operand 0 and may be written to."""
     x, out = eqn.invars[0], eqn.outvars[0]
-    name = w.names[out]
     if w.memory.reusable(x, eqn.invars.count(x), out.aval):
         w.memory.owned.discard(x)
-        w.write(f"{name} = {w.names[x]}")
+        name = w.names.given[out] = w.names[x]
     else:
+        name = w.names[out]
         w.write(f"{name} = {w.bind('array', w.xp.array)}({w.atom(x)})")
     w.memory.owned.add(out)
     return str(name)

@@ -116,10 +116,11 @@ class Writer:
         """Forget large arrays that are not needed any more."""
         memory, outs = self.memory, set(step.outvars)
         dead = [v for v in dict.fromkeys(memory.done(step)) if v.aval.size >= config.block_minimum]
-        names = []
+        names, taken = [], {self.names[v] for v in outs}
         for v in dead:
             if v not in memory.inputs and v not in outs:
                 names += [self.names[v], *self.views.get(v, ())]
+        names = [name for name in names if name not in taken]
         if names:
             self.write("del " + ", ".join(names))
 
@@ -180,8 +181,8 @@ class Writer:
         prim, params = eqn.prim, eqn.params
         if prim.ufunc is not None and not params:
             return self.bind(prim.ufunc, getattr(self.xp, prim.ufunc))
-        if prim.name == "raise_to":
-            return None
+        if prim.name == "absolute":
+            return self.bind("absolute", self.xp.absolute)
         special = None if params or prim.code is not None else self._special(eqn)
         return None if special is None else self.bind(prim.name, special)
 
