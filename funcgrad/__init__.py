@@ -1,12 +1,19 @@
-"""Differentiate the NumPy code you already have."""
+"""Differentiate the NumPy code you already have.
 
-from funcgrad import errors
+>>> import numpy as np
+>>> from funcgrad import grad
+>>> grad(lambda x: np.sum(np.sin(x) * x))(np.array([0.0, 1.0]))
+array([0.        , 1.38177329])
+"""
+
+from funcgrad import config, errors, numpy, testing, tree
 from funcgrad.backends import program as _program
 from funcgrad.control.cond import cond, switch
 from funcgrad.control.scan import map, scan
 from funcgrad.control.while_loop import fori_loop, while_loop
-from funcgrad.ops import functions as _functions
-from funcgrad.ops import getitem as _getitem
+from funcgrad.ops import linalg_functions as _linalg_functions
+from funcgrad.ops import methods as _methods
+from funcgrad.ops import ufuncs as _ufuncs
 from funcgrad.ops.collectives import (
     all_gather,
     all_to_all,
@@ -19,10 +26,25 @@ from funcgrad.ops.collectives import (
     psum,
 )
 from funcgrad.trace.tree import clear_caches
+from funcgrad.transforms.checkpoint import checkpoint
+from funcgrad.transforms.custom import custom_jvp, custom_vjp
 from funcgrad.transforms.grad import grad, value_and_grad
 from funcgrad.transforms.inspect import ShapeDtype, eval_shape, make_jaxpr
 from funcgrad.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from funcgrad.transforms.jit import jit
 from funcgrad.transforms.jvp import jvp
+from funcgrad.transforms.pmap import pmap
+from funcgrad.transforms.stop_gradient import stop_gradient
 from funcgrad.transforms.vjp import linear_transpose, linearize, vjp
 from funcgrad.transforms.vmap import vmap
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ShapeDtype", "all_gather", "all_to_all", "axis_index", "axis_size", "checkpoint",
+    "clear_caches", "cond", "config", "custom_jvp", "custom_vjp", "errors", "eval_shape",
+    "fori_loop", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp",
+    "linear_transpose", "linearize", "make_jaxpr", "map", "numpy", "pmap", "pmax", "pmean", "pmin",
+    "ppermute", "psum", "scan", "stop_gradient", "switch", "testing", "tree", "value_and_grad",
+    "vjp", "vmap", "while_loop",
+]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 from funcgrad.backends import cupy
 from funcgrad.ir.jaxpr import Eqn
+from funcgrad.ops.dot import dot_source
 from funcgrad.ops.indexing import items_source
 
 __all__ = ["LINES"]
@@ -62,6 +63,18 @@ def _scatter(w: Any, eqn: Eqn) -> bool:
     return True
 
 
+def _dot(w: Any, eqn: Eqn) -> bool:
+    x, y = eqn.invars
+    ranks = (x.aval.ndim, y.aval.ndim)
+    text = dot_source(w.atom(x), w.atom(y), ranks, eqn.params["dims"])
+    if text is not None:
+        w.assign(eqn, text)
+        w.memory.made(eqn)
+    return text is not None
+
+
 LINES: dict[str, Callable[[Any, Eqn], bool]] = {
     "put": _put, "add_at": _add_at, "embed": _embed, "scatter": _scatter,
+    "dot_general": _dot,
 }  # fmt: skip
+"""Writers by primitive; each says whether it wrote the equation."""

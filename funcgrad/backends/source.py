@@ -29,6 +29,7 @@ _OPERATORS = {
     "equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">",
     "greater_equal": ">=",
 }  # fmt: skip
+_KEYWORD_OUT = {"maximum", "minimum"}  # a third operand is deprecated there
 _PYTHON_RAISES = {"divide", "power", "floor_divide", "remainder"}  # on zeros, for Python numbers
 _USED = {"xp", "program", "range", "min", "slice", "None", "True", "False"}
 _CALLED = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?=\()")
@@ -181,8 +182,6 @@ class Writer:
         prim, params = eqn.prim, eqn.params
         if prim.ufunc is not None and not params:
             return self.bind(prim.ufunc, getattr(self.xp, prim.ufunc))
-        if prim.name == "absolute":
-            return self.bind("absolute", self.xp.absolute)
         special = None if params or prim.code is not None else self._special(eqn)
         return None if special is None else self.bind(prim.name, special)
 
@@ -206,7 +205,9 @@ class Writer:
                     return short
             callee = self.callee(eqn)
             if callee is not None:
-                return f"{callee}({', '.join(args if out is None else [*args, out])})"
+                if out is not None:
+                    args = [*args, f"out={out}" if eqn.prim.name in _KEYWORD_OUT else out]
+                return f"{callee}({', '.join(args)})"
         if eqn.prim.code is not None and not self._odd(eqn):
             text = self.form(eqn, args)
         else:

@@ -100,7 +100,7 @@ def _raise_to(s: Any, eqn: Eqn, xs: tuple[Atom, ...]) -> Atom | None:
         return None
     if exponent == 1:
         return x
-    if exponent == -1:
+    if exponent == -1 and aval.dtype.kind == "f":
         return s.new(eqn, reciprocal, x)  # type: ignore[no-any-return]
     if exponent == 0.5:
         return s.new(eqn, sqrt, x)  # type: ignore[no-any-return]

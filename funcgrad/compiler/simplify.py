@@ -25,7 +25,7 @@ __all__ = ["simplify"]
 
 def simplify(jaxpr: Jaxpr) -> Jaxpr:
     """An equivalent program with fewer equations."""
-    return jaxpr.derive("simplified", lambda: _Simplifier(inlined(jaxpr)).run())  # type: ignore
+    return jaxpr.derive("simplified", lambda: _Simplifier(inlined(jaxpr, custom=True)).run())  # type: ignore
 
 
 class _Simplifier:

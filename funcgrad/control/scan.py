@@ -248,7 +248,7 @@ def _back_body(body: Jaxpr, wanted: Any, ys_on: Any, nc: int, nk: int) -> Jaxpr:
         added = [b.atom(ops.add(s, b.read(o))) for s, o in zip(sums, outs, strict=False)]
     rest = outs[len(sums) :]
     kept = [ct for ct, on in zip(cts[nk:], ys_on, strict=True) if on]
-    invars = (*others[:n_fixed], *(s.var for s in sums), *cts[:nk], *others[n_fixed:], *kept)
+    invars = (*others[:n_fixed], *(s._var for s in sums), *cts[:nk], *others[n_fixed:], *kept)
     return Jaxpr(invars, b.eqns, (*added, *rest))
 
 

@@ -14,7 +14,7 @@ __all__ = ["apply", "call", "inlined"]
 
 call = define(
     "call", type=lambda *avals, jaxpr: jaxpr.out_avals, multiple=True,
-    value=lambda xp, *xs, jaxpr: hooks.run(jaxpr, xs),
+    value=lambda xp, *xs, jaxpr: hooks.run(jaxpr, xs), family="call",
 )  # fmt: skip
 
 
@@ -29,14 +29,27 @@ def apply(jaxpr: Jaxpr, values: Any) -> tuple[Any, ...]:
 hooks.apply = apply
 
 
-def inlined(jaxpr: Jaxpr) -> Jaxpr:
-    """The same program without call equations; its own equations keep their variables."""
-    if not any(eqn.prim is call for eqn in jaxpr.eqns):
+def inlined(jaxpr: Jaxpr, custom: bool = False) -> Jaxpr:
+    """The same program without call equations; its own equations keep their variables.
+
+    With ``custom``, functions with derivative rules of their own are inlined too: right for
+    running a program, wrong for differentiating it.
+    """
+    families = {"call", "custom"} if custom else {"call"}
+    if not any(eqn.prim.family in families for eqn in jaxpr.eqns):
         return jaxpr
-    return jaxpr.derive("inlined", lambda: _inline(jaxpr))  # type: ignore[no-any-return]
+    return jaxpr.derive(("inlined", custom), lambda: _inline(jaxpr, custom, families))  # type: ignore
 
 
-def _inline(jaxpr: Jaxpr) -> Jaxpr:
+def body_of(eqn: Eqn) -> Jaxpr:
+    """The jaxpr that a call equation stands for."""
+    lazy = eqn.params.get("lazy")
+    if lazy is not None:
+        return lazy.bwd.derive("forward", lazy.jaxpr)  # type: ignore[no-any-return]
+    return eqn.params["jaxpr"]  # type: ignore[no-any-return]
+
+
+def _inline(jaxpr: Jaxpr, custom: bool, families: set[str]) -> Jaxpr:
     names: dict[Var, Any] = {}
     eqns: list[Eqn] = []
 
@@ -45,10 +58,11 @@ def _inline(jaxpr: Jaxpr) -> Jaxpr:
 
     for eqn in jaxpr.eqns:
         invars = tuple([read(v) for v in eqn.invars])
-        if eqn.prim is not call:
+        if eqn.prim.family not in families:
             eqns.append(eqn if invars == eqn.invars else eqn.replace(invars, eqn.outvars))
             continue
-        outs = splice(eqns, inlined(eqn.params["jaxpr"]), invars)
+        body = inlined(body_of(eqn), custom)
+        outs = splice(eqns, body, invars[: len(body.invars)])
         names.update(zip(eqn.outvars, outs, strict=True))
     return Jaxpr(jaxpr.invars, eqns, [read(v) for v in jaxpr.outvars])
 

@@ -98,7 +98,7 @@ power = elementwise("power", _power_x, _power_y, weak=True)
 
 
 def _raise_value(xp: Any, x: Any, exponent: Any) -> Any:
-    short = {1: xp.positive, 2: xp.square, -1: xp.reciprocal, 0.5: xp.sqrt}.get(exponent)
+    short = {1: xp.positive, 2: xp.square, 0.5: xp.sqrt}.get(exponent)
     integer = np.issubdtype(np.result_type(x), np.integer)
     if short is None or (integer and exponent not in (1, 2)):
         return xp.power(x, exponent)
@@ -153,8 +153,7 @@ def _absolute_type(x: Aval) -> Aval:
     return x
 
 
-absolute = ufunc_op("absolute", type=_absolute_type, value=lambda xp, x: xp.absolute(x),
-                    jvp=_absolute_jvp, weak=True)  # fmt: skip
+absolute = ufunc_op("absolute", type=_absolute_type, jvp=_absolute_jvp, weak=True)
 sign = nondifferentiable("sign")
 floor = nondifferentiable("floor")
 ceil = nondifferentiable("ceil")
@@ -165,7 +164,7 @@ isnan = nondifferentiable("isnan")
 isinf = nondifferentiable("isinf")
 isfinite = nondifferentiable("isfinite")
 spacing = nondifferentiable("spacing")
-nextafter = nondifferentiable("nextafter")
+nextafter = elementwise("nextafter", lambda z, x, y: 1.0, lambda z, x, y: 0.0)
 copysign = elementwise("copysign", lambda z, x, y: sign(x) * copysign(1.0, y), lambda z, x, y: 0.0)
 heaviside = elementwise(
     "heaviside", lambda z, x, y: 0.0, lambda z, x, y: convert_like(equal(x, 0), z)
@@ -295,7 +294,18 @@ def _complex_dtype(x: Aval) -> Any:
 
 
 def _pair_type(x: Aval, y: Aval) -> Aval:
-    return array_aval(broadcast_avals("complex", (x, y)), np.result_type(x.dtype, y.dtype, np.complex64))
+    dtype = np.result_type(result_dtype(x, y), np.complex64)
+    return array_aval(broadcast_avals("complex", (x, y)), dtype)
+
+
+def _pair_value(xp: Any, x: Any, y: Any) -> Any:
+    """Written part by part: 1j * inf would be nan + inf j, and numbers must not widen arrays."""
+    given = [getattr(v, "dtype", v) for v in (x, y)]
+    dtype = np.result_type(np.result_type(*given), np.complex64)
+    shape = np.broadcast_shapes(*[getattr(v, "shape", ()) for v in (x, y)])
+    out = xp.empty(shape, dtype)
+    out.real, out.imag = x, y
+    return out[()]
 
 
 def _pair_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
@@ -311,7 +321,7 @@ def _pair_transpose(cts: Any, operands: Any) -> Any:
 
 
 pair = ufunc_op(
-    "complex", type=_pair_type, value=lambda xp, x, y: x + 1j * xp.asarray(y),
+    "complex", type=_pair_type, value=_pair_value,
     jvp=_pair_jvp, transpose=_pair_transpose,
 )  # fmt: skip
 """x + iy. Transposes are linear, without conjugation (JAX's convention)."""

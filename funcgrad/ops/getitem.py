@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from funcgrad.ops import indexing
-from funcgrad.ops.elementwise import convert, select
+from funcgrad.ops.elementwise import add, convert, maximum, minimum, multiply, select
 from funcgrad.ops.indexing import ARRAY, gather, index, put, scatter
+from funcgrad.ops.operators import operand
+from funcgrad.ops.shaping import reshape
+from funcgrad.ops.views import part_view
 from funcgrad.trace.core import running
-from funcgrad.trace.dispatch import hooks
-from funcgrad.trace.tracer import Tracer, View, assign, is_traced
+from funcgrad.trace.tracer import Outcome, Tracer, View, assign, is_traced
 
 _current = running.get
 
@@ -28,10 +30,10 @@ def getitem(x: Any, item: Any) -> Any:
         items = (item,)
     else:
         return _getitem(x, item)
-    trace = x.trace
+    trace = x._trace
     if trace is _current():
         try:
-            node = trace.node.edges.get((index, (("items", items),), x.var))
+            node = trace.node.edges.get((index, (("items", items),), x._var))
         except TypeError:  # a traced bound of a slice
             node = None
         if node is not None:
@@ -42,39 +44,68 @@ def getitem(x: Any, item: Any) -> Any:
 
 
 def _view(x: Any, var: Any, items: Any) -> Any:
-    return View(x.trace, var, x, items) if var.aval.shape else Tracer(x.trace, var)
-
-
-def read_part(base: Any, part: Any) -> Any:
-    """A view's value, from the present value of its base."""
-    return index(base, items=part) if part.__class__ is tuple else part.read(base)
-
-
-def write_part(base: Any, value: Any, part: Any) -> Any:
-    """A base's new value, when a view of it was assigned to."""
-    return put(base, value, items=part) if part.__class__ is tuple else part.write(base, value)
+    return View(x._trace, var, x, items) if var.aval.shape else Tracer(x._trace, var)
 
 
 def _getitem(x: Any, item: Any) -> Any:
     items, arrays = normalise(x.shape, item)
     if arrays:
+        if all(not a.shape for a in arrays):  # integers that are arrays or traced: still a view
+            return part_view(x, Picked(items, arrays))
         return gather(x, *arrays, items=items)
     out = index(x, items=items)
-    return _view(x, out.var, items) if out.trace is x.trace else out
+    return _view(x, out._var, items) if out._trace is x._trace else out
+
+
+class Picked:
+    """The part of an array at integers that are traced."""
+
+    __slots__ = ("arrays", "items")
+
+    def __init__(self, items: Any, arrays: Any):
+        self.items, self.arrays = items, arrays
+
+    def read(self, base: Any) -> Any:
+        return gather(base, *self.arrays, items=self.items)
+
+    def write(self, base: Any, value: Any) -> Any:
+        return scatter(base, value, *self.arrays, items=self.items, mode="set")
+
+    def memory(self, base: Any) -> Any:
+        return base[indexing.plain(self.items, [0] * len(self.arrays))]
 
 
 def setitem(x: Any, item: Any, value: Any) -> None:
     """``x[item] = value``: the handle stands for the updated array from here on."""
+    assign(x, scattered(x, item, value))
+
+
+_CHANGES = {"add": add, "multiply": multiply, "minimum": minimum, "maximum": maximum}
+
+
+def scattered(x: Any, item: Any, value: Any, mode: str = "set") -> Any:
+    """A new array: x with the part at ``item`` set, or changed, by ``value``."""
     value = as_value(value, x.dtype)
     mask = _whole_mask(x, item)
-    if mask is not None and np.ndim(value) == 0:
-        assign(x, select(mask, value, x))
-        return
+    if mask is not None and not getattr(value, "shape", ()):
+        return select(mask, value if mode == "set" else _CHANGES[mode](x, value), x)
     items, arrays = normalise(x.shape, item)
     if arrays:
-        assign(x, scatter(x, value, *arrays, items=items, mode="set"))
-    else:
-        assign(x, put(x, value, items=items))
+        part = indexing.Layout(x.shape, items, tuple(tuple(a.shape) for a in arrays)).shape
+        return scatter(x, _fitted(value, part), *arrays, items=items, mode=mode)
+    value = _fitted(value, indexing.index_shape(x.shape, items))
+    if mode != "set":
+        value = _CHANGES[mode](index(x, items=items), value)
+    return put(x, value, items=items)
+
+
+def _fitted(value: Any, part: tuple[int, ...]) -> Any:
+    """NumPy lets a value have more axes than its place, if they come first and are of size 1."""
+    shape = tuple(getattr(value, "shape", ()))
+    extra = len(shape) - len(part)
+    if extra > 0 and shape[:extra] == (1,) * extra:
+        return reshape(value, shape=shape[extra:])
+    return value
 
 
 def _whole_mask(x: Any, item: Any) -> Any:
@@ -86,13 +117,17 @@ def _whole_mask(x: Any, item: Any) -> Any:
 
 def as_value(value: Any, dtype: Any) -> Any:
     """A value about to be stored in an array of this dtype."""
-    if not is_traced(value):
-        if value.__class__ in (int, float, complex):
-            return value if dtype.kind in "fc" or value.__class__ is int else np.asarray(value).astype(dtype)
-        return np.asarray(value, dtype=dtype) if not hasattr(value, "get") else value
-    if value.dtype != dtype:
-        return convert(value, dtype=dtype)
-    return value
+    value = operand(value)
+    if is_traced(value):
+        return value if value.dtype == dtype else convert(value, dtype=dtype)
+    cls = value.__class__
+    if cls is complex and dtype.kind != "c":
+        raise TypeError(f"a complex number cannot be stored in an array of {dtype}")
+    if cls is int or (cls in (float, complex) and dtype.kind in "fc"):
+        return value
+    if hasattr(value, "get"):  # CuPy's
+        return value
+    return np.asarray(value).astype(dtype)
 
 
 def normalise(shape: tuple[int, ...], item: Any) -> tuple[Any, list[Any]]:
@@ -149,27 +184,13 @@ def _bound(b: Any) -> int:
 
 def _append_traced(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> None:
     if i.dtype == bool:
-        mask = i.decide(Mask).array
+        mask = i.decide(Outcome).array
         _append_array(mask, items, arrays, shape, axis)
     elif i.dtype.kind in "iu":
         items.append(ARRAY)
         arrays.append(i)
     else:
         raise IndexError(f"arrays used as indices must be of integer or boolean type, not {i.aval}")
-
-
-class Mask:
-    """A mask that Python was told: the label of its branch is all of its content."""
-
-    def __init__(self, array: Any):
-        self.array = np.asarray(array.get() if hasattr(array, "get") else array)
-        self.key = (self.array.shape, self.array.tobytes())
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mask) and self.key == other.key
 
 
 def _append_array(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> None:
@@ -196,4 +217,3 @@ def _append_array(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> Non
 
 Tracer.__getitem__ = getitem  # type: ignore[attr-defined]
 Tracer.__setitem__ = setitem  # type: ignore[attr-defined]
-hooks.read_part, hooks.write_part = read_part, write_part

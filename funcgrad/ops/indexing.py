@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from funcgrad.ir.avals import Aval, array_aval, broadcast_shapes
 from funcgrad.errors import ShapeError
-from funcgrad.ops.families import ct_like, define, is_linear, known_aval, ops, structural
+from funcgrad.ir.avals import Aval, array_aval, broadcast_shapes
+from funcgrad.ops.families import ct_like, define, is_linear, known_aval, ops, shape_of, structural
 from funcgrad.ops.shaping import ALL, broadcast_to, full, iota, move_axis, reshape
 
 Items = tuple[Any, ...]
@@ -301,7 +301,37 @@ def _scatter_jvp(primals: Any, tangents: Any, outs: Any, items: Items, mode: str
         return (tx if tv is None else scatter(tx, tv, *arrays, items=items, mode="add"),)
     if mode == "set":
         return (_set_tangent(outs[0], x, v, tx, tv, arrays, items),)
-    raise NotImplementedError(f"scatter with mode {mode!r} has no derivative rule")
+    rule = _product_tangent if mode == "multiply" else _extreme_tangent
+    return (rule(outs[0], x, v, tx, 0.0 if tv is None else tv, arrays, items),)
+
+
+def _extreme_tangent(z: Any, x: Any, v: Any, tx: Any, tv: Any, arrays: Any, items: Items) -> Any:
+    """All that reach the extreme share its slope evenly: the old element and the new ones."""
+    part = gather(z, *arrays, items=items)
+    old, new = ops.equal(x, z), ops.equal(v, part)
+    count = scatter(
+        ops.convert(old, dtype=x.dtype), ops.convert(new, dtype=x.dtype), *arrays,
+        items=items, mode="add",
+    )  # fmt: skip
+    tv = ops.select(new, tv, 0.0)
+    tangent = scatter(ops.select(old, tx, 0.0), tv, *arrays, items=items, mode="add")
+    return ops.divide(tangent, count)
+
+
+def _product_tangent(z: Any, x: Any, v: Any, tx: Any, tv: Any, arrays: Any, items: Items) -> Any:
+    """Each factor's slope is the product of the others: zeros are counted, not divided by."""
+    zeros = [ops.convert(ops.equal(f, 0), dtype=x.dtype) for f in (x, v)]
+    factors = [ops.add(f, none) for f, none in zip((x, v), zeros, strict=True)]  # 1 for 0
+    product = scatter(*factors, *arrays, items=items, mode="multiply")
+    count = scatter(*zeros, *arrays, items=items, mode="add")
+    slopes = []
+    for own, none, all_, found in zip(
+        factors, zeros, (product, gather(product, *arrays, items=items)),
+        (count, gather(count, *arrays, items=items)), strict=True,
+    ):  # fmt: skip
+        slopes.append(ops.select(ops.equal(found, none), ops.divide(all_, own), 0.0))
+    tx, tv = (ops.multiply(t, slope) for t, slope in zip((tx, tv), slopes, strict=True))
+    return scatter(tx, tv, *arrays, items=items, mode="add")
 
 
 def _set_tangent(z: Any, x: Any, v: Any, tx: Any, tv: Any, arrays: Any, items: Items) -> Any:
@@ -339,10 +369,11 @@ def _scatter_batch(size: int, xs: Any, batched: Any, items: Items, mode: str) ->
     per_example = layout.shape
     if batched[1]:
         v = reshape(v, shape=(size,) + (1,) * (len(per_example) - (v.ndim - 1)) + tuple(v.shape[1:]))
-    else:
-        v = reshape(v, shape=(1,) * (1 + len(per_example) - len(known_aval(v).shape)) + tuple(known_aval(v).shape))
+    elif shape_of(v):
+        v = reshape(v, shape=(1,) * (1 + len(per_example) - len(v.shape)) + tuple(v.shape))
     rows = iota(shape=(size,) + (1,) * rank, axis=0, dtype=np.dtype(np.intp))
-    v = _move_block(v, layout.start + 1, rank, 1)
+    if shape_of(v):
+        v = _move_block(v, layout.start + 1, rank, 1)
     return scatter(x, v, rows, *lined, items=(ARRAY, *items), mode=mode), True
 
 

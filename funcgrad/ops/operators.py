@@ -14,6 +14,7 @@ from funcgrad import config
 from funcgrad.ir.avals import interned
 from funcgrad.ops import elementwise as e
 from funcgrad.trace.core import running
+from funcgrad.trace.dispatch import hooks
 from funcgrad.trace.tracer import Tracer, View, assign
 
 _current = running.get
@@ -21,17 +22,17 @@ _current = running.get
 
 def _binary(prim: Any) -> Any:
     def method(x: Any, y: Any) -> Any:
-        trace = x.trace
+        trace = x._trace
         if trace is _current():
             cls = y.__class__
             if cls is Tracer or cls is View:
-                if y.trace is trace:
-                    node = trace.node.edges.get((prim, (), x.var, y.var))
+                if y._trace is trace:
+                    node = trace.node.edges.get((prim, (), x._var, y._var))
                     if node is not None:
                         trace.node = node
                         return Tracer(trace, node.out)
             elif cls is float or cls is int:
-                node = trace.node.edges.get((prim, (), x.var, cls))
+                node = trace.node.edges.get((prim, (), x._var, cls))
                 if node is not None:
                     trace.node = node
                     trace.inputs.append(y)
@@ -43,11 +44,11 @@ def _binary(prim: Any) -> Any:
 
 def _reflected(prim: Any) -> Any:
     def method(x: Any, y: Any) -> Any:
-        trace = x.trace
+        trace = x._trace
         if trace is _current():
             cls = y.__class__
             if cls is float or cls is int:
-                node = trace.node.edges.get((prim, (), cls, x.var))
+                node = trace.node.edges.get((prim, (), cls, x._var))
                 if node is not None:
                     trace.node = node
                     trace.inputs.append(y)
@@ -66,8 +67,8 @@ def binary_ufunc(prim: Any) -> Any:
         if cls is Tracer or cls is View:
             return forward(x, y)
         trace = _current()
-        if cls is ndarray and trace is y.trace and trace.copies and x.nbytes <= config.copy_limit:
-            node = trace.node.edges.get((prim, (), interned[x.shape, x.dtype], y.var))
+        if cls is ndarray and trace is y._trace and trace.copies and x.nbytes <= config.copy_limit:
+            node = trace.node.edges.get((prim, (), interned[x.shape, x.dtype], y._var))
             if node is not None:
                 trace.node = node
                 trace.inputs.append(x.copy())
@@ -81,9 +82,9 @@ def unary(prim: Any) -> Any:
     """A handler of one operand: for operators and for ufuncs."""
 
     def method(x: Any) -> Any:
-        trace = x.trace
+        trace = x._trace
         if trace is _current():
-            node = trace.node.edges.get((prim, (), x.var))
+            node = trace.node.edges.get((prim, (), x._var))
             if node is not None:
                 trace.node = node
                 return Tracer(trace, node.out)
@@ -100,20 +101,16 @@ def record(prim: Any, *operands: Any, **params: Any) -> Any:
 def operand(x: Any) -> Any:
     """A list among the operands counts as the array it stands for, as in NumPy."""
     if x.__class__ is list or x.__class__ is tuple:
-        from_list = _from_list[0]
-        return from_list(x)
+        return hooks.stack(x)
     return x
-
-
-_from_list: list[Any] = []
 
 
 def _power(x: Any, y: Any) -> Any:
     cls = y.__class__
-    if cls is int or (cls is float and x.var.aval.dtype.kind in "fc"):
-        trace = x.trace
+    if cls is int or (cls is float and x._var.aval.dtype.kind in "fc"):
+        trace = x._trace
         if trace is _current():  # 2 and 2.0 are one label: on floats they mean the same
-            node = trace.node.edges.get((e.raise_to, (("exponent", y),), x.var))
+            node = trace.node.edges.get((e.raise_to, (("exponent", y),), x._var))
             if node is not None:
                 trace.node = node
                 return Tracer(trace, node.out)
@@ -170,6 +167,7 @@ def install() -> None:
     Tracer.__pow__ = _power  # type: ignore[attr-defined]
     Tracer.__rpow__ = _reflected(e.power)  # type: ignore[attr-defined]
     Tracer.__ipow__ = _in_place(_power)  # type: ignore[attr-defined]
+    Tracer.__rdivmod__ = lambda y, x: (x // y, x % y)  # type: ignore[attr-defined]
     Tracer.__divmod__ = lambda x, y: (x // y, x % y)  # type: ignore[attr-defined]
 
 

@@ -223,6 +223,23 @@ sort = define(
 )  # fmt: skip
 
 
+def _searchsorted_batch(size: int, xs: Any, batched: Any, side: str) -> Any:
+    """Rows of their own are searched by counting the elements that come before."""
+    x, v = xs
+    if not batched[0]:
+        return searchsorted(x, v, side=side), True
+    rank = len(v.shape) - batched[1]
+    rows = reshape(x, shape=(size, *(1,) * rank, x.shape[1]))
+    before = ops.less if side == "left" else ops.less_equal
+    return reduce_sum(before(rows, reshape(v, shape=(*v.shape, 1))), axes=(rank + 1,)), True
+
+
+searchsorted = define(
+    "searchsorted", type=lambda x, v, side: array_aval(v.shape, np.dtype(np.intp)),
+    value=lambda xp, x, v, side: xp.searchsorted(x, v, side=side), batch=_searchsorted_batch,
+)  # fmt: skip
+
+
 def _take_along_type(x: Aval, indices: Aval, axis: int) -> Aval:
     return array_aval(indices.shape, x.dtype)
 

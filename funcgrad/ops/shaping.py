@@ -216,6 +216,7 @@ iota = define(
         ),
         shape,
     ),
+    views=True,  # a broadcast array: nothing may be written into it
 )  # fmt: skip
 """Counts along one axis: 0, 1, 2, …"""
 

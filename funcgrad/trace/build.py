@@ -60,9 +60,9 @@ class Builder:
     def atom(self, x: Any) -> Atom:
         """The variable or literal that stands for a rule's operand."""
         if x.__class__ in tracer_types:
-            if x.trace is not self:
+            if x._trace is not self:
                 raise FuncgradError("a rule used a traced value of another program")
-            return x.var  # type: ignore[no-any-return]
+            return x._var  # type: ignore[no-any-return]
         if isinstance(x, np.ndarray) and x.ndim:
             raise FuncgradError("a rule used an array constant; build it from iota or full")
         return Literal(x)
@@ -80,4 +80,4 @@ class Builder:
         return [Tracer(self, Var(a)) for a in avals]
 
     def jaxpr(self, ins: Sequence[Any], outs: Sequence[Any]) -> Jaxpr:
-        return Jaxpr([x.var for x in ins], self.eqns, [self.atom(x) for x in outs])
+        return Jaxpr([x._var for x in ins], self.eqns, [self.atom(x) for x in outs])

@@ -61,9 +61,9 @@ def namespace(array: Any) -> Any:
 
 
 def leaked(x: Any) -> LeakedTracerError:
-    made = x.var.name or "a value"
+    made = x._var.name or "a value"
     return LeakedTracerError(
-        f"{made} ({x.var.aval}) outlived the call that traced it; return it from the traced "
+        f"{made} ({x._var.aval}) outlived the call that traced it; return it from the traced "
         "function (has_aux=True helps) instead of storing it elsewhere"
     )
 
@@ -111,7 +111,7 @@ class Trace:
             cls = x.__class__
             if cls in tracer_types:
                 force = True
-                key.append(x.var if x.trace is self else self._capture_tracer(x, fresh))
+                key.append(x._var if x._trace is self else self._capture_tracer(x, fresh))
             elif cls in _NUMBERS:
                 key.append(cls)
                 fresh.append(x)
@@ -147,7 +147,7 @@ class Trace:
             fresh.append(x.copy())
             return interned[x.shape, x.dtype]
         if cls in tracer_types:
-            return x.var if x.trace is self else self._capture_tracer(x, fresh)
+            return x._var if x._trace is self else self._capture_tracer(x, fresh)
         if cls in _NUMBERS:
             fresh.append(x)
             return cls
@@ -186,27 +186,31 @@ class Trace:
     # -- captures ----------------------------------------------------------------------------
 
     def _capture_tracer(self, x: Any, fresh: list[Any]) -> Any:
-        if not x.trace.alive:
+        if not x._trace.alive:
             raise leaked(x)
         outer = self.parent
-        while outer is not None and outer is not x.trace:
+        while outer is not None and outer is not x._trace:
             outer = outer.parent
         if outer is None:
             raise LeakedTracerError(
-                f"{x.var.name or 'a value'} ({x.var.aval}) belongs to a trace that does not "
+                f"{x._var.name or 'a value'} ({x._var.aval}) belongs to a trace that does not "
                 "enclose this one (another thread, or a generator left running)"
             )
-        var = x.var
+        var = x._var
         seen = self.captures.get(var)
         if seen is not None:
             return seen
-        fresh.append(hooks.handle(x.trace, var))  # a handle of our own: x may be assigned to
+        fresh.append(hooks.handle(x._trace, var))  # a handle of our own: x may be assigned to
         return var.aval
 
     def _capture_array(self, x: Any, fresh: list[Any]) -> Any:
         seen = self.captures.get(id(x))
         if seen is not None:
             return seen
+        if not hasattr(x, "dtype"):
+            x = np.asarray(x)
+        if x.dtype.kind not in "biufc":
+            raise TypeError(f"an array of dtype {x.dtype} cannot take part in a traced computation")
         if x.__class__ is np.ndarray:
             kept, same = freeze(x, self.held)
             aval = interned[x.shape, x.dtype]
@@ -225,7 +229,7 @@ class Trace:
         for var, x in zip(node.captured, fresh, strict=True):
             cls = x.__class__
             if cls in tracer_types:
-                self.captures[x.var] = var
+                self.captures[x._var] = var
             elif cls is np.ndarray and x.nbytes > config.copy_limit:
                 self.captures[id(x)] = var
 
@@ -233,8 +237,8 @@ class Trace:
         """The variable of any value: a tracer's own, or a new input."""
         fresh: list[Any] = []
         if value.__class__ in tracer_types:
-            if value.trace is self:
-                return value.var
+            if value._trace is self:
+                return value._var
             label = self._capture_tracer(value, fresh)
         elif value.__class__ in _NUMBERS:
             label = aval_of(value)
@@ -329,7 +333,7 @@ class Trace:
         if position < len(self.root.invars) and self.differentiates:
             return True
         x = self.inputs[position]
-        return x.__class__ in tracer_types and x.trace.carries_derivative(x.var)
+        return x.__class__ in tracer_types and x._trace.carries_derivative(x._var)
 
     def decide(self, var: Var, outcome: Any, read: Any) -> None:
         """Label the path with what Python was told, so that jit can follow it without Python."""

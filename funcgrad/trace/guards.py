@@ -7,6 +7,7 @@ Functions that the function calls are followed; installed libraries are taken as
 from __future__ import annotations
 
 import dis
+import os
 import sys
 import sysconfig
 from collections.abc import Callable
@@ -102,12 +103,37 @@ def fingerprint(value: Any, depth: int = _DEPTH) -> Any:
 
 
 def random_reads(function: Any) -> list[str]:
-    """Names by which a function mentions NumPy's or Python's random draws."""
-    function = unwrapped(function)
-    if not isinstance(function, FunctionType):
-        return []
-    paths = global_reads(function.__code__)
-    return [".".join(p) for p in paths if "random" in p and len(p) > 1]
+    """Where a function, or one it calls, mentions a random draw or a generator: name and line."""
+    found: list[str] = []
+    for code, scope in _codes(function):
+        name, line = "", code.co_firstlineno
+        for step in dis.get_instructions(code):
+            line = step.starts_line or line
+            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
+                name = str(step.argval)
+                if isinstance(scope.get(name), (np.random.Generator, np.random.RandomState)):
+                    found.append(f"{name} ({os.path.basename(code.co_filename)}:{line})")
+            elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+                name = f"{name}.{step.argval}"
+                if ".random." in f".{name}":
+                    found.append(f"{name} ({os.path.basename(code.co_filename)}:{line})")
+    return found
+
+
+def _codes(function: Any) -> list[tuple[CodeType, dict[str, Any]]]:
+    """The code of a function and of the user's functions it reads, each with what it can see."""
+    out: list[tuple[CodeType, dict[str, Any]]] = []
+    todo, seen = [function], set()
+    while todo:
+        f = unwrapped(todo.pop())
+        if not isinstance(f, FunctionType) or f in seen or f.__code__.co_filename.startswith(_PACKAGE):
+            continue
+        seen.add(f)
+        cells = {n: cell_value(c) for n, c in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True)}
+        scope = {p[0]: f.__globals__.get(p[0]) for p in global_reads(f.__code__)} | cells
+        out.append((f.__code__, scope))
+        todo += [v for v in scope.values() if callable(v) and not _is_library(v)]
+    return out
 
 
 def guards_of(function: Any) -> list[Guard]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 import time
@@ -16,6 +17,7 @@ __all__ = ["Watch"]
 
 _CLOCKS = {time.time, time.perf_counter, time.monotonic, time.process_time, time.time_ns,
            time.perf_counter_ns, time.monotonic_ns}  # fmt: skip
+_ENTROPY = random.SystemRandom.getrandbits.__code__  # where an unseeded default_rng() begins
 
 
 class Watch:
@@ -23,7 +25,7 @@ class Watch:
 
     def __init__(self, generators: list[Any], mentioned: list[str]):
         self.generators = generators  # numpy Generators that the function can reach
-        self.mentioned = mentioned  # names like np.random.normal in its code
+        self.mentioned = mentioned  # like np.random.normal (model.py:12)
         self.found: str | None = None
 
     def __enter__(self) -> Watch:
@@ -37,16 +39,14 @@ class Watch:
         if self.found is not None:
             return
         try:
-            if event == "c_call" and arg in _CLOCKS:
+            if event == "c_call" and arg in _CLOCKS and not _collecting(frame):
                 self.found = f"{arg.__module__}.{arg.__name__} (at {here()})"
-            elif event in ("c_call", "c_return") and self._draws(arg):
-                self.found = f"{getattr(arg, '__qualname__', arg)} (at {here()})"
+            elif event == "c_call" and isinstance(getattr(arg, "__self__", None), random.Random):
+                self.found = f"random.{arg.__name__} (at {here()})"
+            elif event == "call" and frame.f_code is _ENTROPY:
+                self.found = f"an unseeded random generator (at {here()})"
         except TypeError:  # an unhashable callable is no clock
             return
-
-    def _draws(self, function: Any) -> bool:
-        owner = getattr(function, "__self__", None)
-        return isinstance(owner, (np.random.RandomState, np.random.Generator, random.Random))
 
     def __exit__(self, kind: Any, error: Any, tb: Any) -> None:
         if self.profiled:
@@ -54,14 +54,27 @@ class Watch:
         if kind is not None:
             return
         if self.found is None and self._states() != self.before:
-            self.found = " or ".join(self.mentioned) or "a draw from a random generator"
+            self.found = "a draw from a random generator"
         if self.found is not None:
-            raise ImpureCallError(
+            raised = ImpureCallError(
                 f"jit: {self.found} was called while tracing; its value would be frozen into the "
                 "program. Pass random numbers and times as arguments, or call the function un-jitted"
             )
+            for line in self.mentioned:
+                raised.add_note(f"random numbers are mentioned at {line}")
+            raise raised
 
     def _states(self) -> Any:
         legacy: Any = np.random.get_state()
         own = [repr(g.bit_generator.state) for g in self.generators]
         return (legacy[1].tobytes(), legacy[2:], random.getstate(), own)
+
+
+def _collecting(frame: Any) -> bool:
+    """Whether a callback of the garbage collector runs: it may interrupt any function."""
+    codes = {getattr(c, "__code__", None) for c in gc.callbacks}
+    while frame is not None:
+        if frame.f_code in codes:
+            return True
+        frame = frame.f_back
+    return False

@@ -20,39 +20,44 @@ from funcgrad.trace.dispatch import functions, hooks, ufunc_methods, ufuncs
 
 __all__ = ["Tracer", "View"]
 
+_FLOAT_REMEDY = (
+    "keep x as it is: it behaves as a number; np.sin(x) for math.sin(x); np.zeros_like(x) or "
+    "funcgrad.numpy.zeros for an array whose elements are assigned"
+)
+
 
 class Tracer:
     """A traced value: the trace it belongs to and its variable there."""
 
-    __slots__ = ("trace", "var")
+    __slots__ = ("_trace", "_var")
 
     __array_priority__ = 1000.0
 
     def __init__(self, trace: Any, var: Var):
-        self.trace = trace
-        self.var = var
+        self._trace = trace
+        self._var = var
 
     # -- what is known without a value -----------------------------------------------------------
 
     @property
     def aval(self) -> Aval:
-        return self.var.aval
+        return self._var.aval
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.var.aval.shape
+        return self._var.aval.shape
 
     @property
     def dtype(self) -> Any:
-        return self.var.aval.dtype
+        return self._var.aval.dtype
 
     @property
     def ndim(self) -> int:
-        return self.var.aval.ndim
+        return self._var.aval.ndim
 
     @property
     def size(self) -> int:
-        return self.var.aval.size
+        return self._var.aval.size
 
     @property
     def nbytes(self) -> int:
@@ -63,13 +68,13 @@ class Tracer:
         return int(self.dtype.itemsize)
 
     def __len__(self) -> int:
-        shape = self.var.aval.shape
+        shape = self._var.aval.shape
         if not shape:
             raise TypeError("len() of a 0-d traced value")
         return shape[0]
 
     def __iter__(self) -> Iterator[Any]:
-        if not self.var.aval.shape:
+        if not self._var.aval.shape:
             raise TypeError("iteration over a 0-d traced value")
         return iter([self[i] for i in range(len(self))])
 
@@ -81,9 +86,9 @@ class Tracer:
         """The plain value, computed if need be; raises where there is none (see DESIGN, vmap)."""
         x: Any = self
         while x.__class__ in tracer_types:
-            if not x.trace.alive:
+            if not x._trace.alive:
                 raise leaked(x)
-            x = x.trace.demand(x.var)
+            x = x._trace.demand(x._var)
         return x
 
     def decide(self, read: Callable[[Any], Any]) -> Any:
@@ -92,9 +97,9 @@ class Tracer:
         owner: Any = None
         var: Any = None
         while x.__class__ in tracer_types:
-            if not x.trace.alive:
+            if not x._trace.alive:
                 raise leaked(x)
-            owner, var = x.trace, x.var
+            owner, var = x._trace, x._var
             x = owner.decision(var) if hasattr(owner, "decision") else owner.demand(var)
         outcome = read(x)
         owner.decide(var, outcome, read)
@@ -119,7 +124,7 @@ class Tracer:
         raise self._cut("int(x)", "np.floor(x) or np.trunc(x)")
 
     def __float__(self) -> float:
-        return float(self._plain("float(x)", "keep x as it is: it behaves as a number"))
+        return float(self._plain("float(x)", _FLOAT_REMEDY))
 
     def __complex__(self) -> complex:
         return complex(self._plain("complex(x)", "keep x as it is, or use x + 0j"))
@@ -131,6 +136,8 @@ class Tracer:
         return self._plain("x.tolist()", "list(x), whose elements stay traced")
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.dtype.kind in "iub":  # carries no derivative: plain[traced index] works
+            return self.decide(Outcome).array
         raise self._cut(
             "np.asarray(x), np.array([x, …]) or storing x into a plain array",
             "np.stack([x, …]) to build an array, np.zeros_like(x) or funcgrad.numpy.zeros for "
@@ -139,13 +146,13 @@ class Tracer:
 
     def _plain(self, what: str, remedy: str) -> Any:
         """A value that carries no derivative may leave; any other would lose it silently."""
-        if self.trace.carries_derivative(self.var):
+        if self._trace.carries_derivative(self._var):
             raise self._cut(what, remedy)
         value = self.decide(lambda v: np.asarray(v)[()])
         return value.item() if self.size == 1 else value.tolist()
 
     def _cut(self, what: str, remedy: str) -> ConcretizationError:
-        name = f"'{self.var.name}' " if self.var.name else ""
+        name = f"'{self._var.name}' " if self._var.name else ""
         return ConcretizationError(
             f"{what} of the traced value {name}({self.aval}) would cut its derivative: "
             f"instead, {remedy}; funcgrad.stop_gradient(x) says that the cut is meant"
@@ -183,6 +190,9 @@ class Tracer:
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         handler = functions.get(func)
+        out = kwargs.pop("out", None) if kwargs else None
+        if out is not None:
+            return hooks.into(out, self.__array_function__(func, types, args, kwargs))
         if handler is None:
             raise NotTraceableError(
                 f"{func.__module__}.{func.__name__} is not covered by funcgrad; write it with "
@@ -194,9 +204,23 @@ class Tracer:
         if name.startswith("__"):
             raise AttributeError(name)
         raise AttributeError(
-            f"a traced value ({self.var.aval}) has no attribute {name!r}"
+            f"a traced value ({self._var.aval}) has no attribute {name!r}"
             + (f"; use np.{name}(x) if NumPy has it" if hasattr(np.ndarray, name) else "")
         )
+
+
+class Outcome:
+    """A whole array that Python was told: the label of its branch is all of its content."""
+
+    def __init__(self, array: Any):
+        self.array = np.asarray(array.get() if hasattr(array, "get") else array)
+        self.key = (self.array.shape, self.array.dtype.str, self.array.tobytes())
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Outcome) and self.key == other.key
 
 
 class View(Tracer):
@@ -205,40 +229,34 @@ class View(Tracer):
     ``part`` says which part: index items, or an object with ``read`` and ``write``.
     """
 
-    __slots__ = ("_seen", "_var", "base", "part")
+    __slots__ = ("_own", "_seen", "base", "part")
 
     def __init__(self, trace: Any, var: Var, base: Tracer, part: Any):
-        self.trace = trace
-        self._var = var
-        self._seen = base.var
+        self._trace = trace
+        self._own = var
+        self._seen = base._var
         self.base = base
         self.part = part
 
     @property
-    def var(self) -> Var:  # type: ignore[override]
-        if self.base.var is not self._seen:
+    def _var(self) -> Var:  # type: ignore[override]
+        if self.base._var is not self._seen:
             self._refresh()
-        return self._var
+        return self._own
 
     def _refresh(self) -> None:
-        current = self.base.var
-        token = running.set(self.trace)  # the view belongs to its own trace, whoever reads it
+        current = self.base._var
+        token = running.set(self._trace)  # the view belongs to its own trace, whoever reads it
         try:
-            self._var = hooks.read_part(Tracer(self.trace, current), self.part).var
+            self._own = hooks.read_part(Tracer(self._trace, current), self.part)._var
         finally:
             running.reset(token)
         self._seen = current
 
     def rebind(self, var: Var) -> None:
-        base = Tracer(self.trace, self.base.var)
-        rebind(self.base, hooks.write_part(base, Tracer(self.trace, var), self.part).var)
-        self._var, self._seen = var, self.base.var
-
-
-def rebind(self, var: Var) -> None:
-        new_base = self.write(Tracer(self.trace, self.base.var), Tracer(self.trace, var))
-        rebind(self.base, new_base.var)
-        self._var, self._seen = var, self.base.var
+        base = Tracer(self._trace, self.base._var)
+        rebind(self.base, hooks.write_part(base, Tracer(self._trace, var), self.part)._var)
+        self._own, self._seen = var, self.base._var
 
 
 def rebind(x: Tracer, var: Var) -> None:
@@ -246,17 +264,17 @@ def rebind(x: Tracer, var: Var) -> None:
     if x.__class__ is View:
         x.rebind(var)  # type: ignore[attr-defined]
     else:
-        x.var = var
+        x._var = var
 
 
 def assign(x: Tracer, new: Tracer) -> None:
     """The end of every in-place operation on a traced array."""
-    if x.trace is not running.get():
+    if x._trace is not running.get():
         raise ConcretizationError(
-            f"in-place assignment to {x.var.name or 'an array'} ({x.aval}), which belongs to an "
+            f"in-place assignment to {x._var.name or 'an array'} ({x.aval}), which belongs to an "
             "enclosing traced function; copy it first (x = x.copy()) and return the result"
         )
-    rebind(x, new.var)
+    rebind(x, new._var)
 
 
 tracer_types.update((Tracer, View))

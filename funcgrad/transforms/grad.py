@@ -101,7 +101,8 @@ def _gradient(f: Any, arguments: Arguments, options: Options) -> Callable[..., A
             def call(xs: Any) -> Any:
                 return split_call(unflatten_all(defs, xs))
 
-        traced = trace(store, leaves, call, has_aux, lambda: argument_names(f, chosen))
+        names = lambda: argument_names(f, chosen)  # noqa: E731
+        traced = trace(store, leaves, call, has_aux, names, options.who)
         return _finish(f, traced, arguments, options, defs)
 
     return transformed(gradient, f, options.who)
@@ -113,7 +114,7 @@ def _checked(leaves: list[Any], chosen: Any, options: Options) -> list[Any]:
         cls = x.__class__
         if cls is float or (cls is np.ndarray and x.dtype.char == "d"):
             continue
-        if cls is Tracer and x.var.aval.dtype.char == "d":
+        if cls is Tracer and x._var.aval.dtype.char == "d":
             continue
         path = [p for value in chosen for p in paths(value)][i]
         leaves[i] = differentiable(options.who, x, path, options.allow_int)

@@ -142,7 +142,7 @@ def hvp(
         moving = matched("hvp", leaves, chosen, vectors)
         traced = trace(
             store, leaves, lambda xs: call(unflatten_all(defs, xs)),
-            names=lambda: argument_names(f, chosen),
+            names=lambda: argument_names(f, chosen), who="hvp",
         )  # fmt: skip
         found = traced.derived("hvp", traced.outs)
         if found is None:
@@ -183,7 +183,7 @@ def _jacobian(
         leaves = [differentiable(who, x, p) for x, p in zip(leaves, names, strict=True)]
         traced = trace(
             store, leaves, lambda xs: call(unflatten_all(defs, xs)), has_aux,
-            lambda: argument_names(f, chosen),
+            lambda: argument_names(f, chosen), who,
         )  # fmt: skip
         aux = AuxOutputs(traced) if has_aux else None
         outs = traced.outs if aux is None else traced.outs + aux.outs

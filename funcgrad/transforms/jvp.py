@@ -85,7 +85,7 @@ def _jvp(jaxpr: Jaxpr, active: tuple[bool, ...]) -> tuple[Jaxpr, tuple[bool, ...
             for v, on in zip(jaxpr.invars, active, strict=True)
             if on
         }
-        invars = (*jaxpr.invars, *(t.var for t in seeds.values()))
+        invars = (*jaxpr.invars, *(t._var for t in seeds.values()))
         tangents: dict[Any, Any] = dict(seeds)
         push_forward(b, jaxpr, tangents)
         outs = [tangents.get(v) if v.__class__ is Var else None for v in jaxpr.outvars]
@@ -113,7 +113,7 @@ def jvp(
     moving = matched("jvp", leaves, primals, tangents)
     traced = trace(
         roots_of(f), leaves, lambda xs: f(*unflatten_all(defs, xs)), has_aux,
-        lambda: argument_names(f, primals),
+        lambda: argument_names(f, primals), "jvp",
     )  # fmt: skip
     aux = AuxOutputs(traced) if has_aux else None
     outs = traced.outs if aux is None else traced.outs + aux.outs

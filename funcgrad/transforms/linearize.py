@@ -33,7 +33,7 @@ class Linearized:
             outs = [tangents.get(v) if v.__class__ is Var else None for v in jaxpr.outvars]
             self.outs = [None if t is None else b.atom(t) for t in outs]
         self.jaxpr = jaxpr
-        self.tangents_in = [t.var for t in self.seeds.values()]
+        self.tangents_in = [t._var for t in self.seeds.values()]
         self.primal: list[Eqn]
         self.linear: list[Eqn]
         self.primal, self.linear, self.linear_vars = depends(b.eqns, self.tangents_in)
@@ -86,5 +86,5 @@ def _vjp(jaxpr: Jaxpr, active: Any, seeded: Any, unit: bool) -> Jaxpr:
         seeds = [(o, ct) for (_, o), ct in zip(targets, cts, strict=True) if o is not None]
         found = pull_back(b, cut.linear, cut.linear_vars, seeds, wanted)
         outs = [instantiate(b, ct, v) for ct, v in zip(found, wanted, strict=True)]
-    extra = () if unit else tuple(c.var for c in cts)
+    extra = () if unit else tuple(c._var for c in cts)
     return Jaxpr((*inner.invars, *extra), b.eqns, (*inner.outvars, *outs))

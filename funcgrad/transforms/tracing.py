@@ -34,39 +34,36 @@ def name_of(f: Any) -> str:
     return getattr(f, "__name__", None) or type(f).__name__
 
 
-def begin(store: dict[Any, Root], leaves: list[Any], kind: type[Trace] = Trace, avals: Any = None, names: Any = ()) -> Any:
+def begin(store: dict[Any, Root], leaves: list[Any], names: Any = ()) -> Trace:
     """A new trace over these leaves, at its root; one root per signature."""
-    if avals is None:
-        avals = tuple([x.var.aval if is_traced(x) else aval_of(x) for x in leaves])
+    avals = tuple([x._var.aval if is_traced(x) else aval_of(x) for x in leaves])
     root = store.get(avals)
     if root is None:
         root = store.setdefault(avals, Root(avals, names() if callable(names) else names))
-    return kind(root, list(leaves))
+    return Trace(root, list(leaves))
 
 
 class Traced:
     """A function's run, over: its trace, its output variables, and their structure."""
 
-    __slots__ = ("aux", "out", "outs", "trace", "treedef")
+    __slots__ = ("aux", "outs", "trace", "treedef", "who")
 
-    def __init__(self, trace: Any, out: Any, aux: Any):
+    def __init__(self, trace: Any, out: Any, aux: Any, who: str = ""):
         self.trace = trace
+        self.who = who and who + ": "
         self.aux = aux
         leaves, self.treedef = flatten(out)
         self.outs = tuple([self._lift(x) for x in leaves])
 
     def _lift(self, x: Any) -> Any:
-        if x.__class__ is Tracer and x.trace is self.trace:
-            return x.var
-        try:
-            return self.trace.lift(x)
-        except (TypeError, ValueError) as error:
-            if isinstance(x, (str, type(None))) or callable(x):
-                raise StructureError(
-                    f"the function returned {type(x).__name__} {x!r:.40}; outputs must be "
-                    "arrays or numbers"
-                ) from None
-            raise error
+        if x.__class__ is Tracer and x._trace is self.trace:
+            return x._var
+        if not (hasattr(x, "dtype") or isinstance(x, (int, float, complex))):
+            raise StructureError(
+                f"{self.who}the function returned {type(x).__name__} {x!r:.40}; outputs must be arrays or "
+                "numbers (pytrees of them)"
+            )
+        return self.trace.lift(x)
 
     def derived(self, key: Any, outs: tuple[Any, ...]) -> Any:
         """What an earlier run along the same path derived, or None."""
@@ -126,14 +123,15 @@ def trace(
     call: Callable[[list[Any]], Any],
     has_aux: bool = False,
     names: Any = (),
-    kind: type[Trace] = Trace,
+    who: str = "",
 ) -> Traced:
     """Run ``call`` over tracers of the leaves; exceptions leave nothing behind."""
-    running_trace = begin(store, leaves, kind, names=names)
-    return run_trace(running_trace, call, has_aux)
+    return run_trace(begin(store, leaves, names), call, has_aux, who)
 
 
-def run_trace(t: Any, call: Callable[[list[Any]], Any], has_aux: bool = False) -> Traced:
+def run_trace(
+    t: Any, call: Callable[[list[Any]], Any], has_aux: bool = False, who: str = ""
+) -> Traced:
     token = running.set(t)
     try:
         out = call([Tracer(t, v) for v in t.root.invars])
@@ -142,8 +140,13 @@ def run_trace(t: Any, call: Callable[[list[Any]], Any], has_aux: bool = False) -
             if not (isinstance(out, tuple) and len(out) == 2):
                 raise StructureError("has_aux=True: the function must return a pair (output, aux)")
             out, aux = out
-        return Traced(t, out, aux)
-    except BaseException:
+        return Traced(t, out, aux, who)
+    except BaseException as error:
+        if t.held and isinstance(error, ValueError) and "read-only" in str(error):
+            error.add_note(
+                "funcgrad holds this array read-only until the traced function has run, because an "
+                "earlier operation used it; write into a copy (x.copy()) instead"
+            )
         t.release()
         raise
     finally:
@@ -157,9 +160,9 @@ class AuxOutputs:
     def __init__(self, traced: Traced):
         self.leaves, self.treedef = flatten(traced.aux)
         self.places = [
-            i for i, x in enumerate(self.leaves) if is_traced(x) and x.trace is traced.trace
+            i for i, x in enumerate(self.leaves) if is_traced(x) and x._trace is traced.trace
         ]
-        self.outs = tuple(self.leaves[i].var for i in self.places)
+        self.outs = tuple(self.leaves[i]._var for i in self.places)
 
     def fill(self, values: Sequence[Any]) -> Any:
         leaves = list(self.leaves)

@@ -135,7 +135,7 @@ def transpose_jaxpr(jaxpr: Jaxpr, wanted: tuple[bool, ...]) -> Jaxpr:
         cts = b.inputs([v.aval for v in jaxpr.outvars])
         found = pull_back(b, eqns, linear, list(zip(jaxpr.outvars, cts, strict=True)), seeds)
         outs = [instantiate(b, ct, v) for ct, v in zip(found, seeds, strict=True)]
-    return Jaxpr((*others, *(c.var for c in cts)), b.eqns, outs)
+    return Jaxpr((*others, *(c._var for c in cts)), b.eqns, outs)
 
 
 def instantiate(builder: Builder, ct: Any, v: Any) -> Any:

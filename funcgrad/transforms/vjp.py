@@ -93,7 +93,7 @@ class _Split:
         defs = self.defs
         traced = trace(
             roots_of(f), self.leaves, lambda xs: f(*unflatten_all(defs, xs)), has_aux,
-            lambda: argument_names(f, primals),
+            lambda: argument_names(f, primals), who,
         )  # fmt: skip
         aux = AuxOutputs(traced) if has_aux else None
         outs = traced.outs if aux is None else traced.outs + aux.outs

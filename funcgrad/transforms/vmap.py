@@ -20,12 +20,11 @@ from funcgrad.errors import BatchedDecisionError, StructureError
 from funcgrad.ir.avals import array_aval, aval_of
 from funcgrad.ir.jaxpr import Jaxpr, Var
 from funcgrad.ops.families import known_aval, ops
-from funcgrad.ops.getitem import Mask
 from funcgrad.ops.indexing import ARRAY
 from funcgrad.ops.shaping import move_axis
 from funcgrad.trace.core import Trace
 from funcgrad.trace.source import here
-from funcgrad.trace.tracer import is_traced
+from funcgrad.trace.tracer import Outcome, is_traced
 from funcgrad.trace.tree import Root, roots_of
 from funcgrad.transforms.batch import batch_jaxpr
 from funcgrad.transforms.tracing import (
@@ -45,7 +44,9 @@ class Split(Exception):
     """The examples disagree about a decision; carries what each of them says."""
 
     def __init__(self, outcomes: Any):
-        self.outcomes = outcomes
+        rows = outcomes.reshape(len(outcomes), -1)
+        _, group = np.unique(rows, axis=0, return_inverse=True)
+        self.groups = [np.nonzero(group.ravel() == k)[0] for k in range(group.max() + 1)]
 
 
 class BatchTrace(Trace):
@@ -81,11 +82,11 @@ class BatchTrace(Trace):
         if not self.is_batched(var):
             return value
         if is_traced(value):
-            value = value.decide(Mask).array
+            value = value.decide(Outcome).array
         outcomes = np.asarray(value)
-        if outcomes.size == 0:
-            return outcomes.dtype.type(0)
-        first = outcomes.flat[0]
+        if outcomes.shape[0] == 0:
+            return np.zeros(outcomes.shape[1:], outcomes.dtype)[()]
+        first = outcomes[0]
         if (outcomes == first).all():
             return first
         if self.branches == "error":
@@ -157,41 +158,44 @@ class _Batch:
         try:
             return self.whole(leaves, flags, size)
         except Split as split:
-            return self.parts(leaves, flags, split.outcomes)
+            return self.parts(leaves, flags, split.groups)
 
     def whole(self, leaves: list[Any], flags: tuple[bool, ...], size: int) -> tuple[list[Any], Any]:
-        mapped = [(x, on) for x, on in zip(leaves, flags, strict=True) if on is not None]
-        statics = [x for x, on in zip(leaves, flags, strict=True) if not on]
-        avals = tuple([example_aval(x) for x, on in mapped if on])
-        root = self.store.get(("vmap", avals))
+        places = [i for i, (x, on) in enumerate(zip(leaves, flags, strict=True)) if on or traceable(x)]
+        kept = tuple(flags[i] for i in places)
+        avals = tuple([example_aval(leaves[i]) if flags[i] else known_aval(leaves[i]) for i in places])
+        root = self.store.get(("vmap", avals, kept))
         if root is None:
-            root = self.store.setdefault(("vmap", avals), Root(avals, _chosen(self.names(), flags)))
-        t = BatchTrace(root, [x for x, on in mapped if on], (True,) * len(avals), size)
+            names = self.names()
+            root = Root(avals, tuple(names[i] for i in places))
+            root = self.store.setdefault(("vmap", avals, kept), root)
+        t = BatchTrace(root, [leaves[i] for i in places], kept, size)
         t.axis_name, t.branches = self.axis_name, self.branches
 
         def call(xs: list[Any]) -> Any:
-            new, rest = iter(xs), iter(statics)
-            return self.call([next(new) if on else next(rest) for on in flags])
+            new = list(leaves)
+            for i, x in zip(places, xs, strict=True):
+                new[i] = x
+            return self.call(new)
 
         traced = run_trace(t, call)
-        key = ("vmap", size, self.axis_name)
+        key = ("vmap", kept, size, self.axis_name)
         found = traced.derived(key, traced.outs)
         if found is None:
-            found = traced.derive(key, lambda j: self.derive(j, len(avals), size))
+            found = traced.derive(key, lambda j: self.derive(j, kept, size))
         return list(traced.apply(found)), traced.treedef
 
-    def derive(self, jaxpr: Jaxpr, roots: int, size: int) -> Jaxpr:
-        flags = tuple(i < roots for i in range(len(jaxpr.invars)))
+    def derive(self, jaxpr: Jaxpr, kept: tuple[bool, ...], size: int) -> Jaxpr:
+        flags = kept + (False,) * (len(jaxpr.invars) - len(kept))
         return batch_jaxpr(jaxpr, size, flags, True, self.axis_name)[0]
 
-    def parts(self, leaves: list[Any], flags: Any, outcomes: Any) -> tuple[list[Any], Any]:
+    def parts(self, leaves: list[Any], flags: Any, groups: list[Any]) -> tuple[list[Any], Any]:
         """Each outcome on its own examples; results back in the order of the batch."""
         if self.axis_name is not None:
             raise BatchedDecisionError(
                 f"vmap: examples decide differently (at {here()}) while axis {self.axis_name!r} "
                 "ties them together; use np.where or funcgrad.cond"
             )
-        groups = [np.nonzero(outcomes == v)[0] for v in np.unique(outcomes)]
         self.splits += len(groups) - 1
         if self.splits == 64:
             warnings.warn(f"vmap of {name_of(self.f)} split its batch into more than 64 parts",
@@ -212,8 +216,9 @@ class _Batch:
                 for xs in zip(*found, strict=True)], treedef  # fmt: skip
 
 
-def _chosen(names: Any, flags: Any) -> tuple[Any, ...]:
-    return tuple(n for n, on in zip(names, flags, strict=True) if on)
+def traceable(x: Any) -> bool:
+    """Arguments that are not mapped are traced too, if they are arrays."""
+    return is_traced(x) or isinstance(x, np.ndarray)
 
 
 def example_aval(x: Any) -> Any:
@@ -296,7 +301,9 @@ def batch_size(
     if len(sizes) == 1:
         return int(sizes.pop())
     if not sizes:
-        raise StructureError(f"vmap: no argument of {name_of(f)} is mapped; pass axis_size")
+        raise StructureError(
+            f"vmap: no argument of {name_of(f)} is mapped (in_axes is None); pass axis_size"
+        )
     labels = _label(f, values, n_args, names)
     usual = max(sizes, key=lambda s: sum(r[3] == s for r in rows))
     table = "\n".join(

@@ -1,0 +1,15 @@
+"""NumPy's functions on traced values, as compositions of the operations."""
+
+from funcgrad.ops.functions import (
+    asking,
+    creating,
+    cumulating,
+    joining,
+    nans,
+    numerics,
+    padding,
+    reducing,
+    selecting,
+    shaping,
+    sorting,
+)
