@@ -205,7 +205,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
 
     >>> from funcgrad import cond, grad
     >>> grad(lambda x: cond(x > 1, lambda x: x**2, lambda x: 3 * x, x))(2.0)
-    4.0
+    np.float64(4.0)
     """
     if not is_traced(pred):
         return true_fun(*operands) if np.asarray(pred).item() else false_fun(*operands)
@@ -220,7 +220,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 
     >>> from funcgrad import grad, switch
     >>> grad(lambda x: switch(1, [lambda x: x, lambda x: x**2], x))(3.0)
-    6.0
+    np.float64(6.0)
     """
     if not branches:
         raise StructureError("switch: there are no branches")

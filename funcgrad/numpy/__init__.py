@@ -12,7 +12,7 @@ values by themselves.
 ...         out[k] = x**k
 ...     return np.sum(out)
 >>> grad(powers)(2.0)
-5.0
+np.float64(5.0)
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ knows the way.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ running: ContextVar[Any] = ContextVar("funcgrad_trace", default=None)
 """The innermost running trace of this thread, or None."""
 
 _NUMBERS = {float, int, complex}
-_DEMAND, _DECIDE, _LIFT = "demand", "decide", "lift"
+_DEMAND, _DECIDE, _RAISED, _LIFT = "demand", "decide", "raised", "lift"
 tracer_types: set[type] = set()  # filled by trace.tracer, which stands on this module
 
 
@@ -74,6 +75,23 @@ class Decision(NamedTuple):
     var: Var
     outcome: Any
     read: Any
+
+
+class Raised(NamedTuple):
+    """A segment that failed, and how."""
+
+    jaxpr: Jaxpr
+    kind: type
+
+
+def replay(jaxpr: Jaxpr, values: Sequence[Any]) -> list[Any]:
+    """Record a program's equations one by one on the running trace."""
+    env = dict(zip(jaxpr.invars, values, strict=True))
+    for eqn in jaxpr.eqns:
+        operands = tuple([v.value if v.__class__ is Literal else env[v] for v in eqn.invars])
+        outs = bind(eqn.prim, operands, tuple(eqn.params.items()))
+        env.update(zip(eqn.outvars, outs if eqn.prim.multiple else (outs,), strict=True))
+    return [env[v] for v in jaxpr.outvars]
 
 
 class Trace:
@@ -275,14 +293,31 @@ class Trace:
         jaxpr, sources = node.segment
         known, inputs = self.known, self.inputs
         values = [inputs[s] if s.__class__ is int else known[s] for s in sources]
-        known.update(zip(jaxpr.outvars, self.run_segment(jaxpr, values), strict=True))
+        try:
+            outs = self.run_segment(jaxpr, values)
+        except Exception as error:
+            self._raised(jaxpr, error.__class__)
+            raise
+        known.update(zip(jaxpr.outvars, outs, strict=True))
         self.node = node
         return known[var]
+
+    def _raised(self, jaxpr: Jaxpr, kind: type) -> None:
+        """A failure is a decision too: the user's ``except`` clause goes another way."""
+        edge = (_RAISED, jaxpr, kind)
+        node = self.node.edges.get(edge)
+        if node is None:
+            node = Node(self.node)
+            node.segment = Raised(jaxpr, kind)
+            node = self._add(edge, node)
+        self.node = node
 
     def run_segment(self, jaxpr: Jaxpr, values: list[Any]) -> Any:
         """Run part of the path outside this trace: at once, or on the enclosing trace."""
         token = running.set(self.parent)
         try:
+            if self.parent is not None and any(x.__class__ in tracer_types for x in values):
+                return replay(jaxpr, values)
             return hooks.apply(jaxpr, values)
         finally:
             running.reset(token)
@@ -346,8 +381,11 @@ class Trace:
         self.node = node
 
     def _run_now(self, node: Node) -> None:
+        """An operation that may fail does so here, where the user's ``except`` can see it."""
         for var in node.outs:
-            self.demand(var)
+            x = self.demand(var)
+            while x.__class__ in tracer_types and not x._trace.abstract:
+                x = x._trace.demand(x._var)
 
     # -- the end -----------------------------------------------------------------------------
 

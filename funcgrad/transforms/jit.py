@@ -20,7 +20,7 @@ from funcgrad.backends.program import program_of, run
 from funcgrad.errors import ConcretizationError
 from funcgrad.ir.avals import aval_of
 from funcgrad.ir.jaxpr import Jaxpr, Var
-from funcgrad.trace.core import Decision, Trace, running
+from funcgrad.trace.core import Decision, Raised, Trace, running
 from funcgrad.trace.guards import Guard, guards_of, random_reads
 from funcgrad.trace.purity import Watch
 from funcgrad.trace.source import here
@@ -54,14 +54,15 @@ class JitTrace(Trace):
 
 
 class Run:
-    """One segment of the compiled tree: values that the next decision needs."""
+    """One segment of the compiled tree: values that the next decision needs, or a failure."""
 
-    __slots__ = ("call", "jaxpr", "next")
+    __slots__ = ("failed", "jaxpr", "kind", "next")
 
     def __init__(self, jaxpr: Jaxpr):
         self.jaxpr = jaxpr
-        self.call = program_of(jaxpr).call
         self.next: Any = None
+        self.failed: Any = None  # where the user's except clause went, after an error of this kind
+        self.kind: Any = None
 
 
 class Decide:
@@ -371,8 +372,11 @@ def grow(entry: Entry, t: Trace, leaf: Leaf) -> None:
             if place is None:
                 place = Run(segment[0])
                 hang(place)
-            hang = partial(setattr, place, "next")
-            place = place.next
+            way = "next"
+            if segment.__class__ is Raised:
+                place.kind, way = segment.kind, "failed"
+            hang = partial(setattr, place, way)
+            place = getattr(place, way)
     hang(leaf)
 
 
@@ -399,8 +403,11 @@ def follow(entry: Entry, leaves: Sequence[Any]) -> Any:
             jaxpr = place.jaxpr
             try:
                 outs = run(jaxpr, [env[v] for v in jaxpr.invars])
-            except Exception:  # Python's own try/except has to see it
-                return _UNKNOWN
+            except Exception as error:
+                if error.__class__ is not place.kind:  # Python's own except has to see it
+                    return _UNKNOWN
+                place = place.failed
+                continue
             env.update(zip(jaxpr.outvars, outs, strict=True))
             place = place.next
         elif place.__class__ is Decide:
@@ -423,6 +430,9 @@ def _describe(place: Any, indent: str) -> list[str]:
     lines: list[str] = []
     while place.__class__ is Run:
         lines += _indented(program_of(place.jaxpr).source, indent)
+        if place.failed is not None:
+            lines.append(f"{indent}except {place.kind.__name__}:")
+            lines += _describe(place.failed, indent + "    ")
         place = place.next
     if place.__class__ is Decide:
         for (_, outcome), branch in place.branches.items():

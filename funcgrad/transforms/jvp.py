@@ -106,8 +106,8 @@ def jvp(
 
     >>> import numpy as np
     >>> from funcgrad import jvp
-    >>> jvp(lambda x: x**3, (2.0,), (1.0,))
-    (8.0, 12.0)
+    >>> jvp(np.sin, (0.0,), (1.0,))
+    (np.float64(0.0), np.float64(1.0))
     """
     leaves, defs = flatten_all(primals)
     moving = matched("jvp", leaves, primals, tangents)

@@ -21,6 +21,6 @@ def stop_gradient(x: Any) -> Any:
 
     >>> from funcgrad import grad, stop_gradient
     >>> grad(lambda x: x * stop_gradient(x))(3.0)
-    3.0
+    np.float64(3.0)
     """
     return tree_map(lambda v: stop_gradient_(v) if is_traced(v) and inexact(v) else v, x)

@@ -54,7 +54,7 @@ class Cotangents:
     def _mask(self, ct: Any) -> tuple[Any, bool] | None:
         """The mask of a cotangent that a select with a literal zero has just produced."""
         eqns = self.builder.eqns
-        var = getattr(ct, "var", None)
+        var = getattr(ct, "_var", None)
         if not eqns or eqns[-1].prim is not select or eqns[-1].outvars[0] is not var:
             return None
         mask, yes, no = eqns[-1].invars
