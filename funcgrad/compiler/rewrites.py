@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from funcgrad import config
 from funcgrad.ir.avals import Aval, array_aval
 from funcgrad.ir.jaxpr import Atom, Eqn, Literal
 from funcgrad.ops.elementwise import (
@@ -129,7 +130,9 @@ def sum_of_products(s: Any, eqn: Eqn, xs: tuple[Atom, ...]) -> Atom | None:
         return None
     x, y = made.invars
     aval = xs[0].aval
-    if aval.ndim != 1 or aval.dtype.char not in "fd" or not aval.size or x.aval is not y.aval:
+    if aval.ndim != 1 or aval.dtype.char not in "fd" or x.aval is not y.aval:
+        return None
+    if not 0 < aval.size < config.block_minimum:  # BLAS sums long vectors less exactly
         return None
     return s.new(eqn, inner, x, y)  # type: ignore[no-any-return]
 

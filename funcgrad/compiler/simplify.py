@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from funcgrad.compiler.rewrites import ALGEBRA, folded, sum_of_products
 from funcgrad.ir.avals import broadcast_shapes, python_kind
 from funcgrad.ir.jaxpr import Atom, Eqn, Jaxpr, Literal, Var, dead_code
 from funcgrad.ops.call import inlined
-from funcgrad.compiler.rewrites import ALGEBRA, folded, sum_of_products
 from funcgrad.ops.elementwise import add
 from funcgrad.ops.indexing import add_at, embed, index_shape
 from funcgrad.ops.reductions import reduce_sum
@@ -124,7 +124,9 @@ class _Simplifier:
         """A simpler atom that equals ``prim(*xs)``, or None."""
         if all(x.__class__ is Literal and not x.aval.shape for x in xs):
             aval, value = eqn.outvars[0].aval, folded(eqn, xs)
-            return None if value is None else Literal(python_kind(aval)(value) if aval.weak else value)
+            return (
+                None if value is None else Literal(python_kind(aval)(value) if aval.weak else value)
+            )
         rule = ALGEBRA.get(eqn.prim)
         return None if rule is None else rule(self, eqn, xs)
 
@@ -199,5 +201,6 @@ def _full(s: _Simplifier, eqn: Eqn, invars: tuple[Atom, ...]) -> Atom | None:
 
 
 _RULES: dict[Any, Any] = {
-    reduce_sum: sum_of_products, reshape: _reshape, transpose: _transpose, broadcast_to: _broadcast, full: _full,
+    reduce_sum: sum_of_products, reshape: _reshape, transpose: _transpose,
+    broadcast_to: _broadcast, full: _full,
 }  # fmt: skip

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import keyword
 from typing import Any
+from unicodedata import normalize
 
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var, jaxprs_in
 
 __all__ = ["Names", "print_jaxpr"]
 
-_RESERVED = set(keyword.kwlist) | {"xp"}
+_RESERVED = set(keyword.kwlist) | {"xp", "__debug__"}
 
 
 class Names:
@@ -31,6 +32,8 @@ class Names:
         return name
 
     def _new(self, wish: str | None) -> str:
+        if wish is not None and not wish.isascii():
+            wish = normalize("NFKC", wish)  # as Python reads it
         if wish is None or wish in _RESERVED or not wish.isidentifier():
             while True:
                 name = _letters(self.letter)
