@@ -69,6 +69,12 @@ def _negated(s: Any, x: Any) -> Any:
 
 
 def _negative(s: Any, eqn: Eqn, xs: tuple[Atom, ...]) -> Atom | None:
+    """-(-x) is x, and -(2 x) is (-2) x."""
+    made = s.maker.get(xs[0])
+    if made is not None and made.prim is multiply and made.outvars[0].aval.dtype.kind == "f":
+        for number, x in (made.invars, made.invars[::-1]):
+            if number.__class__ is Literal and not number.aval.shape:
+                return s.new(eqn, multiply, Literal(-number.value), x)  # type: ignore[no-any-return]
     return _negated(s, xs[0])  # type: ignore[no-any-return]
 
 
