@@ -115,12 +115,15 @@ class Writer:
 
     def drop(self, step: Any) -> None:
         """Forget large arrays that are not needed any more."""
-        memory, outs = self.memory, set(step.outvars)
-        dead = [v for v in dict.fromkeys(memory.done(step)) if v.aval.size >= config.block_minimum]
-        names, taken = [], {self.names[v] for v in outs}
-        for v in dead:
-            if v not in memory.inputs and v not in outs:
+        memory = self.memory
+        dead = [v for v in memory.done(step) if v.aval.size >= config.block_minimum]
+        if not dead:
+            return
+        names: list[str] = []
+        for v in dict.fromkeys(dead):
+            if v not in memory.inputs and v not in step.outvars:
                 names += [self.names[v], *self.views.get(v, ())]
+        taken = {self.names[v] for v in step.outvars}
         names = [name for name in names if name not in taken]
         if names:
             self.write("del " + ", ".join(names))
@@ -159,12 +162,14 @@ class Writer:
 
     def assign(self, eqn: Eqn, text: str) -> None:
         outs = [self.names[v] for v in eqn.outvars]
-        target = ", ".join(outs) + ("," if eqn.prim.multiple and len(outs) == 1 else "")
-        self.write(f"{target} = {text}" if outs else text)
-        for v in eqn.outvars:
-            root = self.memory.of(v)
-            if root is not v:
-                self.views.setdefault(root, []).append(self.names[v])
+        if len(outs) == 1 and not eqn.prim.multiple:
+            self.write(f"{outs[0]} = {text}")
+        else:
+            self.write(f"{', '.join(outs)}{',' * (len(outs) == 1)} = {text}" if outs else text)
+        for v, name in zip(eqn.outvars, outs, strict=True):
+            root = self.memory.root.get(v)
+            if root is not None and root is not v:
+                self.views.setdefault(root, []).append(name)
 
     def spare(self, eqn: Eqn) -> str | None:
         """The name of an operand that dies here, is ours, and can hold the result."""

@@ -58,8 +58,8 @@ class Memory:
 
     def made(self, step: Any) -> None:
         """The step has run: its results are ours, if they are new arrays."""
-        if looks_at(step, self.scalars) is None and step.prim.name not in _SHARED:
-            self.owned.update(step.outvars)
+        if step.prim.name not in _SHARED:
+            self.owned.update([v for v in step.outvars if v not in self.root])
 
     def done(self, step: Any) -> list[Var]:
         """Count the step's reads; returns the memory that nobody reads from here on."""

@@ -64,7 +64,7 @@ class _Simplifier:
         if not eqn.prim.effect:
             key = (eqn.prim, invars, tuple(eqn.params.items()))
             old = self.seen.get(key)
-            if old is not None:
+            if old is not None and old[0].aval is outvars[0].aval:
                 self.env.update(zip(outvars, old, strict=True))
                 return
             self.seen[key] = outvars
