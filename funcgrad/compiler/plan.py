@@ -39,9 +39,9 @@ class Memory:
         self.owned: set[Any] = set()
         for step in steps:
             source = looks_at(step, scalars) if hasattr(step, "prim") else None
-            if source.__class__ is Var:
-                root = self.root.get(source, source)
-                self.root.update((v, root) for v in step.outvars)
+            if source is not None:  # the view of a literal is its own root, and not ours
+                root = self.root.get(source, source) if source.__class__ is Var else None
+                self.root.update((v, root or v) for v in step.outvars)
         for step in steps:
             self._add(step.invars)
         self._add(jaxpr.outvars)

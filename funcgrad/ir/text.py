@@ -37,6 +37,10 @@ class Names:
             name = self.given[v] = self._new(v.name)
         return name
 
+    def another(self, wish: str) -> str:
+        """A name like this one that nothing has yet."""
+        return self._new(wish)
+
     def _new(self, wish: str | None) -> str:
         if wish is not None and not wish.isascii():
             wish = normalize("NFKC", wish)  # as Python reads it

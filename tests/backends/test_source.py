@@ -246,6 +246,15 @@ def test_broadcasts_are_not_written_to():
     check(f, V)
 
 
+def test_views_of_numbers_are_not_written_to():
+    def f(x):
+        ones = ops.broadcast_to(1.0, shape=(3,))
+        grown = ops.put(ones, ops.index(x, items=((0, 1, None),)), items=((0, 1, None),))
+        return ops.add(grown, 1.0), ops.flip(ones, axes=(0,))
+
+    check(f, V)
+
+
 def test_outputs_share_nothing():
     check(lambda x: (x, x, ops.flip(x, axes=(0,)), ops.reshape(x, shape=(3, 1))), V)
 
