@@ -49,7 +49,7 @@ class _Loop:
     def __init__(self, w: Any, group: Group):
         self.w, self.group = w, group
         self.own = {eqn.outvars[0] for eqn in group.eqns}
-        self.last = {
+        self.last: dict[Any, int] = {
             v: i for i, eqn in enumerate(group.eqns) for v in eqn.invars if v.__class__ is Var
         }
         for v in group.outvars:
@@ -78,7 +78,7 @@ class _Loop:
     def equation(self, k: int, eqn: Eqn, whole: dict[Var, str]) -> None:
         w, out = self.w, eqn.outvars[0]
         args = [self.atom(v) for v in eqn.invars]
-        ends = [v for v in dict.fromkeys(eqn.invars) if self.last.get(v) == k]
+        ends: list[Any] = [v for v in dict.fromkeys(eqn.invars) if self.last.get(v) == k]
         callee = w.callee(eqn)
         if callee is None:
             target = None

@@ -41,7 +41,7 @@ _LONGEST = 20_000  # equations
 
 
 def is_scalar(jaxpr: Jaxpr) -> bool:
-    """Whether all values are single floats (or truth values inside), and every operation is known."""
+    """Whether all values are single floats (or truth values) under operations known here."""
     if not jaxpr.eqns or len(jaxpr.eqns) > _LONGEST:
         return False
     outer = (*jaxpr.invars, *jaxpr.outvars)
@@ -121,7 +121,7 @@ def generate_scalar(jaxpr: Jaxpr, again: Any) -> tuple[str, dict[str, Any]]:
     """Source of the program over floats, and its globals; ``again`` runs where Python raises."""
     w = _Writer(Names(jaxpr, {"float", "abs", "float64", "again", "program"}))
     w.globals |= {"again": again, "inf": math.inf, "nan": math.nan}
-    args = ", ".join([w.names[v] for v in jaxpr.invars])
+    names = [w.names[v] for v in jaxpr.invars]
     read: set[Any] = {v for eqn in jaxpr.eqns for v in eqn.invars}
     read.update(jaxpr.outvars)
     for v in jaxpr.invars:
@@ -131,7 +131,14 @@ def generate_scalar(jaxpr: Jaxpr, again: Any) -> tuple[str, dict[str, Any]]:
     for eqn in jaxpr.eqns:
         w.equation(eqn)
     outs = "".join([w.output(v) + ", " for v in jaxpr.outvars])
-    lines = [f"def program({args}):", "    try:", *[f"        {line}" for line in w.lines]]
+    lines = [
+        f"def program({', '.join(names)}):",
+        "    try:",
+        *[f"        {line}" for line in w.lines],
+    ]
     lines += [f"        return ({outs})", "    except (ArithmeticError, ValueError):"]
-    lines.append(f"        return again({args})")
+    given = [
+        n if v.aval.weak else f"float64({n})" for v, n in zip(jaxpr.invars, names, strict=True)
+    ]
+    lines.append(f"        return again({', '.join(given)})")
     return "\n".join(lines) + "\n", w.globals

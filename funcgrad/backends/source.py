@@ -307,7 +307,7 @@ class Writer:
             parts.append(text)
         return ", ".join(parts) + ("," if len(parts) == 1 else "")
 
-    def _number_out(self, v: Var, text: str) -> str:
+    def _number_out(self, v: Any, text: str) -> str:
         """A scalar of the dtype it should have: inputs may be bools or arrays without axes."""
         if v in self.memory.inputs or v in self.memory.owned:
             return f"{self.bind('as_scalar', _as_scalar)}({text})"

@@ -125,7 +125,7 @@ def _param(value: Any, indent: str) -> str:
     return _number(value) if isinstance(value, complex) else repr(value)
 
 
-Jaxpr.__str__ = Jaxpr.__repr__ = print_jaxpr  # type: ignore[method-assign]
+Jaxpr.__str__ = Jaxpr.__repr__ = print_jaxpr  # type: ignore
 
 # -- reading ---------------------------------------------------------------------------------------
 

@@ -20,7 +20,9 @@ __all__ = ["Node", "Root", "path_captures", "path_jaxpr", "roots_of"]
 class Node:
     """One step of a path: an equation, the values it captured, or a demand for a value."""
 
-    __slots__ = ("captured", "derived", "edges", "eqn", "out", "outs", "parent", "segment", "shared")
+    __slots__ = (
+        "captured", "derived", "edges", "eqn", "out", "outs", "parent", "segment", "shared",
+    )  # fmt: skip
 
     def __init__(self, parent: Node | None, eqn: Eqn | None = None, captured: Any = ()):
         self.parent = parent
