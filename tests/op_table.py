@@ -18,14 +18,14 @@ ALL = (None, None, None)
 INTP = np.dtype(np.intp)
 
 # Primitives of control flow and calls have no numbers of their own: these files cover them.
-EXEMPT = {
-    "call": "test_laws.py",
-    "inner": "compiler/test_simplify.py",
-    **dict.fromkeys(
-        ["psum", "pmax", "pmin", "all_gather", "ppermute", "all_to_all", "axis_index"],
-        "test_collectives.py",
-    ),
-}
+EXEMPT = dict.fromkeys(
+    [
+        "call", "cond", "scan", "while_loop", "checkpoint", "custom_jvp_call", "custom_vjp_call",
+        "linear_call", "stop_gradient", "psum", "pmax", "pmin", "all_gather", "all_to_all",
+        "ppermute", "axis_index",
+    ],
+    "test_structured.py",
+) | {"inner": "compiler/test_simplify.py"}  # fmt: skip
 
 
 class Arg(NamedTuple):
@@ -121,6 +121,7 @@ DOMAINS: dict[str, Any] = {
     "off": lambda rng, shape: rng.uniform(0.4, 2.0, shape) * rng.choice([-1, 1], shape),
     "between": lambda rng, shape: rng.integers(-3, 3, shape) + rng.uniform(0.2, 0.8, shape),
     "rounds": lambda rng, shape: rng.integers(-3, 3, shape) + rng.uniform(-0.3, 0.3, shape),
+    "sorted": lambda rng, shape: np.sort(rng.normal(size=shape)),
     "distinct": _distinct,
     "matrix": _matrix,
     "spd": _spd,
@@ -132,6 +133,7 @@ DOMAINS: dict[str, Any] = {
     "count": lambda rng, shape: rng.integers(1, 7, shape),
     "bool": lambda rng, shape: rng.integers(0, 2, shape) > 0,
 }
+
 
 def rng_of(row: Row):
     return np.random.default_rng(sum(map(ord, row.name)))
@@ -227,7 +229,8 @@ for _name in ("add", "subtract", "multiply", "divide", "power"):
     row(_name, 2.5, Arg((), _domain), **_facts, note="scalar", bits=1e-15)  # NumPy's scalar maths
 for _name in ("maximum", "minimum", "fmax", "fmin"):
     row(
-        _name, Arg((2, 3)), Arg((3,)), kinks=(((2.0, 2.0), (1.0, 0.0), 0.5), ((2.0, 2.0), (0.0, 1.0), 0.5)),
+        _name, Arg((2, 3)), Arg((3,)),
+        kinks=(((2.0, 2.0), (1.0, 0.0), 0.5), ((2.0, 2.0), (0.0, 1.0), 0.5)),
     )  # fmt: skip
 for _name in ("logaddexp", "logaddexp2", "hypot", "arctan2"):
     row(_name, Arg((2, 3), "off"), Arg((3,), "off"))
@@ -285,6 +288,7 @@ row("concatenate", Arg((2,)), Arg((3,), "int"), params={"axis": 0}, note="mixed"
 row("flip", Arg((2, 3)), params={"axes": (1,)}, **_LINEAR)
 row("flip", Arg((2, 3)), params={"axes": (0, 1)}, **_LINEAR)
 row("full", Arg(()), params={"shape": (2, 3), "dtype": np.dtype(np.float64)})
+row("eye", params={"n": 3, "dtype": np.dtype(np.float64)})
 row("iota", params={"shape": (2, 3), "axis": 1, "dtype": INTP})
 
 # -- indexing ------------------------------------------------------------------------------------
@@ -323,9 +327,11 @@ for _mode in ("set", "add"):
         )  # fmt: skip
 for _mode in ("multiply", "minimum", "maximum"):
     row(
-        "scatter", Arg((3, 4)), Arg((5, 4)), Arg((5,), "index3"), derivative=False,
+        "scatter", Arg((3, 4)), Arg((5, 4)), Arg((5,), "index3"),
         params={"items": ("array",), "mode": _mode},
     )  # fmt: skip
+row("searchsorted", Arg((4,), "sorted"), Arg((2, 3)), params={"side": "left"})
+row("searchsorted", Arg((4,), "sorted"), Arg(()), params={"side": "right"})
 row("take_along", Arg((2, 3)), Arg((2, 4), "index3"), params={"axis": 1}, **_LINEAR)
 row("put_along", Arg((4, 3)), Arg((4, 3), "index2"), params={"axis": 0, "shape": (2, 3)})
 
@@ -353,7 +359,12 @@ for _axis in (0, 1):
         row(_name, Arg((3, 4), "distinct"), params={"axis": _axis})
     for _name in ("argmax", "argmin", "argsort"):
         row(_name, Arg((2, 3), "distinct"), params={"axis": _axis})
-row("sort", Arg((3,), "distinct"), params={"axis": 0}, kinks=((([1.0, 1.0],), ([2.0, 3.0],), [2.0, 3.0]),))
+row(
+    "sort",
+    Arg((3,), "distinct"),
+    params={"axis": 0},
+    kinks=((([1.0, 1.0],), ([2.0, 3.0],), [2.0, 3.0]),),
+)
 
 # -- products and linear algebra -----------------------------------------------------------------
 

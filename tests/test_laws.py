@@ -122,20 +122,10 @@ def test_closed_form(row, dtype):
     [pytest.param(r, k, id=f"{r.name}-{n}") for r in ROWS for n, k in enumerate(r.kinks)],
 )
 def test_convention_at_kinks(row, kink):
-    primals, steps, wanted = (
-        [np.asarray(v, float)[()] for v in kink[0]],
-        [np.asarray(v, float)[()] for v in kink[1]],
-        np.asarray(kink[2], float),
-    )
-    jaxpr = laws.build(row.apply, primals)
-    derived, _ = jvp_jaxpr(jaxpr, (True,) * len(primals))
-    np.testing.assert_array_equal(laws.run(derived, [*primals, *steps])[-1], wanted)
-    backward = vjp_jaxpr(jaxpr, (True,) * len(primals), (True,))
-    cts = laws.run(backward, [*primals, np.ones_like(wanted)])[1:]
-    assert laws.pairing(cts, steps)[0] == np.sum(wanted)
+    laws.convention_holds(row.apply, *kink)
 
 
-# -- the table and the checker ------------------------------------------------------------------------
+# -- the table and the checker -------------------------------------------------------------------
 
 
 def test_every_primitive_has_a_row():
@@ -189,7 +179,7 @@ def test_ill_typed_programs_are_refused(name):
         check_jaxpr(_ill_typed()[name])
 
 
-# -- a GPU's results are NumPy's ------------------------------------------------------------------------
+# -- a GPU's results are NumPy's -----------------------------------------------------------------
 
 
 @pytest.mark.gpu

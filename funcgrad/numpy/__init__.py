@@ -17,6 +17,7 @@ np.float64(5.0)
 
 from __future__ import annotations
 
+import sys as _sys
 from typing import Any
 
 import numpy as _numpy
@@ -47,10 +48,4 @@ def __dir__() -> list[str]:
     return sorted({*dir(_numpy), *globals()})
 
 
-def _install() -> None:
-    import sys
-
-    _hooks.array_namespace = sys.modules[__name__]
-
-
-_install()
+_hooks.array_namespace = _sys.modules[__name__]

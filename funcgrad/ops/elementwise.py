@@ -304,7 +304,7 @@ def _pair_value(xp: Any, x: Any, y: Any) -> Any:
     dtype = np.result_type(np.result_type(*given), np.complex64)
     shape = np.broadcast_shapes(*[getattr(v, "shape", ()) for v in (x, y)])
     out = xp.empty(shape, dtype)
-    out.real, out.imag = x, y
+    out.real[...], out.imag[...] = x, y
     return out[()]
 
 

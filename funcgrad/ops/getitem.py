@@ -149,7 +149,8 @@ def normalise(shape: tuple[int, ...], item: Any) -> tuple[Any, list[Any]]:
         axis += _axes_used(i)
     if axis > len(shape):
         raise IndexError(
-            f"too many indices: the array has {len(shape)} axes (shape {shape}), {axis} were indexed"
+            f"too many indices: the array has {len(shape)} axes (shape {shape}), "
+            f"{axis} were indexed"
         )
     return tuple(items), arrays
 
@@ -158,7 +159,7 @@ def _axes_used(i: Any) -> int:
     if i is None or i is Ellipsis:
         return 0
     dtype = getattr(i, "dtype", None)
-    if dtype is not None and dtype == bool:
+    if dtype is not None and dtype.kind == "b":
         return int(i.ndim)
     if i.__class__ is list and i and isinstance(np.asarray(i).flat[0], np.bool_):
         return np.ndim(i)
@@ -175,7 +176,13 @@ def _append(i: Any, items: list[Any], arrays: list[Any], shape: Any, axis: int) 
     elif isinstance(i, (np.integer,)):
         items.append(int(i))
     else:
-        _append_array(np.asarray(i) if isinstance(i, (list, tuple, bool, range)) else i, items, arrays, shape, axis)
+        _append_array(
+            np.asarray(i) if isinstance(i, (list, tuple, bool, range)) else i,
+            items,
+            arrays,
+            shape,
+            axis,
+        )
 
 
 def _bound(b: Any) -> int:
@@ -199,7 +206,8 @@ def _append_array(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> Non
     if i.dtype == bool:
         if tuple(i.shape) != tuple(shape[axis : axis + i.ndim]):
             raise IndexError(
-                f"a mask of shape {i.shape} does not fit the axes {shape[axis:axis + i.ndim]} it indexes"
+                f"a mask of shape {i.shape} does not fit the axes "
+                f"{shape[axis : axis + i.ndim]} it indexes"
             )
         if i.ndim == 0:
             raise IndexError("a 0-d mask cannot index a traced array; use np.where")
@@ -209,11 +217,22 @@ def _append_array(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> Non
         return
     if i.dtype.kind not in "iu":
         if i.size:
-            raise IndexError(f"arrays used as indices must be of integer or boolean type, not {i.dtype}")
+            raise IndexError(
+                f"arrays used as indices must be of integer or boolean type, not {i.dtype}"
+            )
         i = i.astype(np.intp)
+    if axis < len(shape) and i.size:
+        _check_bounds(i, axis, shape[axis])
     items.append(ARRAY)
     arrays.append(i)
 
 
-Tracer.__getitem__ = getitem  # type: ignore[attr-defined]
-Tracer.__setitem__ = setitem  # type: ignore[attr-defined]
+def _check_bounds(i: Any, axis: int, n: int) -> None:
+    """A known index is wrong at the line that uses it, not when the program runs."""
+    for found in (int(i.max()), int(i.min())):
+        if not -n <= found < n:
+            raise IndexError(f"index {found} is out of bounds for axis {axis} with size {n}")
+
+
+Tracer.__getitem__ = getitem  # type: ignore[attr-defined, misc]
+Tracer.__setitem__ = setitem  # type: ignore[attr-defined, index]

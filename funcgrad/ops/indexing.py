@@ -69,10 +69,13 @@ def index_shape(shape: tuple[int, ...], items: Items) -> tuple[int, ...]:
 
 index = structural(
     "index", type=lambda x, items: array_aval(index_shape(x.shape, items), x.dtype),
-    value=lambda xp, x, items: x[plain(items)],
+    value=lambda xp, x, items: (x if hasattr(x, "shape") else xp.asarray(x))[plain(items)],
     transpose=lambda cts, xs, items: [embed(cts[0], items=items, shape=xs[0].aval.shape)],
     batch=lambda size, xs, batched, items: (index(xs[0], items=(ALL, *items)), True),
-    code=lambda x, items: f"{x}[{items_source(items)}]", views=True,
+    code=lambda x, items: (  # new axes alone may be those of a Python number
+        f"asarray({x})[{items_source(items)}]" if not any(items)
+        else f"{x}[{items_source(items)}]"
+    ), views=True,
 )  # fmt: skip
 """``x[1:, None, 0]``: integers, slices and new axes that are known when tracing."""
 

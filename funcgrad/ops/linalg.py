@@ -122,6 +122,14 @@ def _solve_type(who: str) -> Any:
 # dA z + A dz = db, so dz = A^-1 (db - dA z). It is linear in b; <ct, A^-1 b> = <A^-T ct, b>.
 
 
+def _solve_value(xp: Any, a: Any, b: Any) -> Any:
+    if xp is not np:  # CuPy does not broadcast leading axes
+        shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        a = xp.broadcast_to(a, (*shape, *a.shape[-2:]))
+        b = xp.broadcast_to(b, (*shape, *b.shape[-2:]))
+    return xp.linalg.solve(a, b)
+
+
 def _solve_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
     (a, _), (da, db), z = primals, tangents, outs[0]
     moved = None if da is None else e.negative(matmul(da, z))
@@ -135,12 +143,12 @@ def _solve_transpose(cts: Any, operands: Any) -> Any:
 
 
 solve = define(
-    "solve", type=_solve_type("solve"), value=lambda xp, a, b: xp.linalg.solve(a, b),
+    "solve", type=_solve_type("solve"), value=_solve_value,
     jvp=_solve_jvp, transpose=_solve_transpose, batch=_solve_batch("solve"), eager=True,
 )  # fmt: skip
 """Right-hand sides are columns: b has at least two axes. Leading axes broadcast."""
 
-# -- triangular_solve: op(A) z = b, where op(A) is A or A^T, and only one triangle of A is read 
+# -- triangular_solve: op(A) z = b, where op(A) is A or A^T, and only one triangle of A is read
 # The same rule, with the triangle of dA that is read; a unit diagonal has no tangent.
 
 

@@ -22,6 +22,8 @@ def solve(a: Any, b: Any) -> Any:
     """A vector b is one column; otherwise b holds columns, as in NumPy 2."""
     a, b = array(a), array(b)
     if len(b.shape) == 1:
+        if len(a.shape) >= 2 and a.shape[-1] != b.shape[0]:
+            raise ShapeError(f"solve: shapes {a.shape} and {b.shape} do not fit")
         column = linalg.solve(a, reshape(b, shape=(*b.shape, 1)))
         return reshape(column, shape=column.shape[:-1])
     return linalg.solve(a, b)
@@ -134,7 +136,7 @@ def _matrix_norm(x: Any, ord: Any, axes: Any) -> Any:
     if ord in ("nuc", -2):
         raise NotTraceableError(
             f"np.linalg.norm(x, ord={ord!r}) needs all singular values, which are not "
-            "differentiated here; sum or minimise np.sqrt(np.linalg.eigvalsh(x.T @ x)) if x has full rank"
+            "differentiated here; np.sqrt(np.linalg.eigvalsh(x.T @ x)) finds them at full rank"
         )
     if ord in (1, -1):
         first, second = row, column

@@ -38,7 +38,7 @@ def flatten(x: Any, order: str = "C") -> Any:
     return same(flat(shaping.reverse(x) if order == "F" else x))
 
 
-def astype(x: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
+def astype(x: Any, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True,
            copy: bool = True) -> Any:  # fmt: skip
     if not np.can_cast(x.dtype, dtype, casting):
         raise TypeError(f"astype: cannot cast {x.dtype} to {np.dtype(dtype)} under {casting!r}")
@@ -49,7 +49,9 @@ def astype(x: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok:
 # -- in place --------------------------------------------------------------------------------------
 
 
-def sort(x: Any, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
+def sort(
+    x: Any, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> None:
     assign(x, sorting.sort(x, axis, kind, order))
 
 
@@ -81,7 +83,9 @@ def _whole(name: str, remedy: str) -> Any:
 
 def _refusing(name: str, remedy: str) -> Any:
     def refuse(x: Any, *args: Any, **kwargs: Any) -> Any:
-        raise ConcretizationError(f"x.{name} looks into memory, and a traced value has none: {remedy}")
+        raise ConcretizationError(
+            f"x.{name} looks into memory, and a traced value has none: {remedy}"
+        )
 
     return refuse
 
@@ -222,4 +226,3 @@ def install() -> None:
 
 
 install()
-

@@ -135,7 +135,8 @@ def fitted(x: Any, new: Any) -> Any:
     """The result of an in-place operation in the shape and dtype of its target."""
     if new.shape != x.shape:
         raise ValueError(
-            f"in-place operation: a result of shape {new.shape} does not fit an array of shape {x.shape}"
+            f"in-place operation: a result of shape {new.shape} does not fit an array "
+            f"of shape {x.shape}"
         )
     if new.dtype != x.dtype:
         if not can_cast(new.dtype, x.dtype, "same_kind"):
@@ -162,13 +163,18 @@ def install() -> None:
         setattr(Tracer, f"__i{name}__", _in_place(method))
     for name, prim in _COMPARE.items():
         setattr(Tracer, f"__{name}__", _binary(prim))
-    for name, prim in {"neg": e.negative, "pos": e.positive, "abs": e.absolute, "invert": e.invert}.items():
+    for name, prim in {
+        "neg": e.negative,
+        "pos": e.positive,
+        "abs": e.absolute,
+        "invert": e.invert,
+    }.items():
         setattr(Tracer, f"__{name}__", unary(prim))
-    Tracer.__pow__ = _power  # type: ignore[attr-defined]
+    Tracer.__pow__ = _power  # type: ignore[attr-defined, operator]
     Tracer.__rpow__ = _reflected(e.power)  # type: ignore[attr-defined]
     Tracer.__ipow__ = _in_place(_power)  # type: ignore[attr-defined]
     Tracer.__rdivmod__ = lambda y, x: (x // y, x % y)  # type: ignore[attr-defined]
-    Tracer.__divmod__ = lambda x, y: (x // y, x % y)  # type: ignore[attr-defined]
+    Tracer.__divmod__ = lambda x, y: (x // y, x % y)  # type: ignore[attr-defined, operator]
 
 
 install()

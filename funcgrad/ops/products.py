@@ -271,21 +271,20 @@ def total(x: Any) -> Any:
     return reduce_sum(x, axes=tuple(range(len(x.shape))))
 
 
-for _function, _handler in {
+functions.update({
     np.dot: dot, np.vdot: vdot, np.inner: inner, np.outer: outer, np.tensordot: tensordot,
     np.kron: kron, np.cross: cross, np.linalg.multi_dot: multi_dot,
     np.linalg.matrix_power: matrix_power, np.linalg.matmul: matmul, np.linalg.outer: outer,
     np.linalg.tensordot: lambda x, y, axes=2: tensordot(x, y, axes),
     np.linalg.cross: lambda x, y, axis=-1: cross(x, y, axis=axis),
     np.linalg.vecdot: vecdot,
-}.items():  # fmt: skip
-    functions[_function] = _handler
+})  # fmt: skip
 ufuncs[np.matmul] = matmul
 ufuncs[np.vecdot] = vecdot
 for _name, _handler in {"matvec": matvec, "vecmat": vecmat}.items():
     if hasattr(np, _name):  # NumPy 2.2 brought them
         ufuncs[getattr(np, _name)] = _handler
 
-Tracer.__matmul__ = matmul  # type: ignore[attr-defined]
-Tracer.__rmatmul__ = lambda y, x: matmul(x, y)  # type: ignore[attr-defined]
+Tracer.__matmul__ = matmul  # type: ignore
+Tracer.__rmatmul__ = lambda y, x: matmul(x, y)  # type: ignore
 Tracer.dot = dot  # type: ignore[attr-defined]

@@ -27,7 +27,10 @@ reshape = structural(
     "reshape", type=_reshape_type, value=lambda xp, x, shape: xp.reshape(x, shape),
     transpose=lambda cts, xs, shape: [reshape(cts[0], shape=xs[0].aval.shape)],
     batch=lambda size, xs, batched, shape: (reshape(xs[0], shape=(size, *shape)), True),
-    code=lambda x, shape: f"{x}.reshape({shape})", views=True,
+    code=lambda x, shape: (  # a Python number has no methods
+        f"reshape({x}, {shape})" if prod(shape) == 1 else f"{x}.reshape({shape})"
+    ),
+    views=True,
 )  # fmt: skip
 
 # -- transpose ---------------------------------------------------------------------------------

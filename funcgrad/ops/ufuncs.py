@@ -20,7 +20,7 @@ from funcgrad.ops.shaping import concatenate, reshape
 from funcgrad.trace.dispatch import hooks, ufunc_methods, ufuncs
 from funcgrad.trace.tracer import any_traced, assign, is_traced
 
-# -- plain calls -----------------------------------------------------------------------------------
+# -- plain calls ------------------------------------------------------------------------------
 
 
 def _register() -> None:
@@ -52,7 +52,9 @@ def _float_power(x: Any, y: Any) -> Any:
 def _modf(x: Any) -> tuple[Any, Any]:
     x = _floating(x)
     whole = e.trunc(x)
-    return e.select(e.isinf(x), x * 0 if not is_traced(x) else e.copysign(x.dtype.type(0), x), x - whole), whole
+    return e.select(
+        e.isinf(x), x * 0 if not is_traced(x) else e.copysign(x.dtype.type(0), x), x - whole
+    ), whole
 
 
 def _frexp(x: Any) -> tuple[Any, Any]:
@@ -108,7 +110,7 @@ def _register_composed() -> None:
         if handler is not None and isinstance(ufunc, np.ufunc):
             ufuncs[ufunc] = handler
     probe = _Asked()
-    np.zeros(1).clip(probe, 1)  # the method calls a ufunc that has no public name
+    np.zeros(1).clip(probe, 1)  # type: ignore[call-overload]  # the method calls a ufunc that has no public name
     if probe.ufunc is not None:
         ufuncs[probe.ufunc] = clip
 
@@ -122,7 +124,7 @@ class _Asked:
         self.ufunc = ufunc
 
 
-# -- SciPy's -----------------------------------------------------------------------------------------
+# -- SciPy's ----------------------------------------------------------------------------------
 
 _SPECIAL = {
     "erf": unary(e.erf), "erfc": unary(e.erfc), "ndtr": unary(e.ndtr), "expit": unary(e.expit),
@@ -144,7 +146,7 @@ def _special(ufunc: Any) -> Any:
     return handler
 
 
-# -- the general road ----------------------------------------------------------------------------
+# -- the general road -------------------------------------------------------------------------
 
 
 def call_ufunc(ufunc: Any, method: str, handler: Any, inputs: Any, kwargs: Any) -> Any:
@@ -221,13 +223,15 @@ def _masked(mask: Any, results: Any, outs: Any) -> Any:
     return e.select(mask, results, 0 if old is None else as_dtype(old, results.dtype))
 
 
-# -- reduce, accumulate, outer, at ------------------------------------------------------------------
+# -- reduce, accumulate, outer, at ------------------------------------------------------------
 
 
 def _reducer(function: Any) -> Any:
     """``np.add.reduce`` is np.sum over axis 0, if not told otherwise."""
 
-    def handler(array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, **kwargs: Any) -> Any:
+    def handler(
+        array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, **kwargs: Any
+    ) -> Any:
         if dtype is not None:
             array = as_dtype(array_of(array), dtype)
         return function(array, axis=axis, **kwargs)
@@ -288,8 +292,10 @@ def _at(mode: str, change: Any = None) -> Any:
 
 
 def _register_methods() -> None:
-    for ufunc, function in ((np.add, sum_), (np.multiply, prod), (np.maximum, max_),
-                            (np.minimum, min_), (np.logical_and, all_), (np.logical_or, any_)):  # fmt: skip
+    for ufunc, function in (
+        (np.add, sum_), (np.multiply, prod), (np.maximum, max_), (np.minimum, min_),
+        (np.logical_and, all_), (np.logical_or, any_),
+    ):  # fmt: skip
         ufunc_methods[ufunc, "reduce"] = _reducer(function)
     for name in ("logaddexp", "logaddexp2", "hypot", "fmax", "fmin", "gcd", "lcm", "bitwise_and",
                  "bitwise_or", "bitwise_xor", "logical_xor"):  # fmt: skip
@@ -300,15 +306,15 @@ def _register_methods() -> None:
     for ufunc, handler in list(ufuncs.items()):
         if ufunc.nin == 2 and ufunc.signature is None:
             ufunc_methods[ufunc, "outer"] = _outer(handler)
-    for ufunc, mode, change in (
+    changes: Any = (
         (np.add, "add", None), (np.subtract, "add", e.negative), (np.multiply, "multiply", None),
         (np.divide, "multiply", lambda v: 1.0 / v), (np.maximum, "maximum", None),
         (np.minimum, "minimum", None),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for ufunc, mode, change in changes:
         ufunc_methods[ufunc, "at"] = _at(mode, change)
 
 
 _register()
 _register_composed()
 _register_methods()
-

@@ -131,4 +131,3 @@ def _memory(x: Any) -> Any:
         return np.empty(x.shape, np.int8)
     base = _memory(x.base)
     return base[plain(x.part)] if x.part.__class__ is tuple else x.part.memory(base)
-

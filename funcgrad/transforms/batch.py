@@ -73,8 +73,9 @@ def _equation(b: Builder, eqn: Eqn, size: int, env: dict[Any, Any], axis_name: A
     xs, flags = [x for x, _ in pairs], [on for _, on in pairs]
     if axis_name is not None and is_collective_over(eqn, axis_name):
         found = batch_collective(eqn, size, xs, flags)
-    elif not any(flags):
-        b.eqns.append(eqn)
+    elif not any(flags):  # its operands may be new: a collective's result is not batched
+        invars = tuple([v if v.__class__ is Literal else b.atom(x) for v, x in zip(eqn.invars, xs)])
+        b.eqns.append(eqn if invars == eqn.invars else eqn.replace(invars, eqn.outvars))
         env.update((v, (Tracer(b, v), False)) for v in eqn.outvars)
         return
     elif eqn.prim.batch is None:

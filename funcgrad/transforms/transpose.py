@@ -12,14 +12,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from funcgrad.errors import DifferentiationError
-from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
+from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 from funcgrad.ops.elementwise import select
-from funcgrad.ops.families import Linear, ops
+from funcgrad.ops.families import Linear, ct_like, ops
 from funcgrad.trace.build import Builder
 
 __all__ = ["pull_back", "transpose_jaxpr"]
 
-_CARRIES_MASK = {"multiply", "divide", "negative", "convert", "real"}
+Mask = tuple[Any, bool]  # a variable of truth values, and which of them lets cotangents through
+
+_PRODUCTS = {"multiply", "divide", "negative", "convert", "real"}
+_SHAPING = {
+    "add", "add_at", "broadcast_to", "concatenate", "cumsum", "embed", "flip", "gather", "index",
+    "pad", "put", "put_along", "reduce_sum", "reshape", "select", "subtract", "take_along",
+    "transpose",
+}  # fmt: skip
 
 
 class Cotangents:
@@ -32,40 +39,65 @@ class Cotangents:
     def __init__(self, builder: Builder):
         self.builder = builder
         self.sums: dict[Var, Any] = {}
-        self.masks: dict[Var, tuple[Any, bool]] = {}
+        self.masks: dict[Var, Mask | None] = {}
 
-    def add(self, v: Any, ct: Any) -> None:
+    def add(self, v: Any, ct: Any, mask: Mask | None = None) -> None:
         if v.__class__ is not Var or ct is None:
             return
         if v.aval.weak is False and ct.__class__ in (int, float, complex):
             ct = ops.full(ct, shape=v.aval.shape, dtype=v.aval.dtype)
         old = self.sums.get(v)
-        mask = self._mask(ct)
         if old is not None:
             ct = ops.add(old, ct)
-            if mask is not None and mask != self.masks.get(v):
-                mask = None
+            mask = self._either(mask, self.masks.get(v))
         self.sums[v] = ct
-        if mask is None:
-            self.masks.pop(v, None)
-        else:
-            self.masks[v] = mask
+        self.masks[v] = mask
 
-    def _mask(self, ct: Any) -> tuple[Any, bool] | None:
-        """The mask of a cotangent that a select with a literal zero has just produced."""
-        eqns = self.builder.eqns
-        var = getattr(ct, "_var", None)
-        if not eqns or eqns[-1].prim is not select or eqns[-1].outvars[0] is not var:
-            return None
-        mask, yes, no = eqns[-1].invars
-        if mask.__class__ is Literal or mask.aval.shape != var.aval.shape:
-            return None
-        for side, atom in ((True, no), (False, yes)):
-            if atom.__class__ is Literal and atom.value == 0:
-                return (mask, side)
-        return None
+    def _either(self, one: Mask | None, two: Mask | None) -> Mask | None:
+        """The mask of a sum: zero where both terms are."""
+        if one is None or two is None or one == two:
+            return None if one is None or two is None else one
+        return self.builder.atom(ops.logical_or(self._passes(one), self._passes(two))), True
 
-    def again(self, mask: tuple[Any, bool] | None, ct: Any) -> Any:
+    def _passes(self, mask: Mask) -> Any:
+        where = self.builder.read(mask[0])
+        return where if mask[1] else ops.logical_not(where)
+
+    def behind(
+        self, eqn: Eqn, linear: set[Var], ct: Any, found: Sequence[Any], mask: Mask | None
+    ) -> Sequence[Mask | None]:
+        """The masks of what an equation sends back to its operands."""
+        if eqn.prim is select and eqn.invars[0].__class__ is Var:
+            alike = all(v.aval.shape == ct.shape for v in eqn.invars if v.__class__ is Var)
+            if alike and mask is None:
+                return None, (eqn.invars[0], True), (eqn.invars[0], False)
+        elif mask is None:
+            return (None,) * len(found)
+        if eqn.prim.name in _PRODUCTS:
+            return [self._within(mask, ct, f) for f in found]
+        if all(f is None or f is ct for f in found):
+            return (mask,) * len(found)
+        return (
+            self._moved(eqn, linear, ct, mask) if eqn.prim.name in _SHAPING else [None] * len(found)
+        )
+
+    def _within(self, mask: Mask | None, ct: Any, found: Any) -> Mask | None:
+        """The mask behind a product, whose cotangent is summed where it was broadcast."""
+        if mask is None or found is None or found.shape == ct.shape:
+            return mask
+        lanes = ct_like(ops.convert(self._passes(mask), dtype=ct.dtype), found.aval)
+        return self.builder.atom(ops.not_equal(lanes, 0)), True
+
+    def _moved(self, eqn: Eqn, linear: set[Var], ct: Any, mask: Mask | None) -> list[Mask | None]:
+        """The way of the cotangents, walked by ones: where none arrives, no cotangent does."""
+        ones = ops.full(1, shape=ct.shape, dtype=ct.dtype)
+        if mask is not None:
+            ones = ops.convert(self._passes(mask), dtype=ct.dtype)
+        counts = _transposed(self.builder, eqn, linear, [ones])
+        atoms = [None if n is None else self.builder.atom(ops.not_equal(n, 0)) for n in counts]
+        return [(atom, True) if atom.__class__ is Var else None for atom in atoms]
+
+    def again(self, mask: Mask | None, ct: Any) -> Any:
         if mask is None or ct is None or ct.shape != mask[0].aval.shape:
             return ct
         where = self.builder.read(mask[0])
@@ -91,12 +123,23 @@ def pull_back(
         mask = cts.masks.pop(eqn.outvars[0], None)
         builder.source = eqn.source
         found = _transposed(builder, eqn, linear, given)
-        if mask is not None and eqn.prim.name in _CARRIES_MASK:
-            found = [cts.again(mask, ct) for ct in found]
-        for v, ct in zip(eqn.invars, found, strict=True):
+        masks = (
+            cts.behind(eqn, linear, given[0], found, mask)
+            if mask is not None or eqn.prim is select
+            else (None,) * len(found)
+        )
+        if mask is not None and _may_be_infinite(eqn, linear):
+            found = [cts.again(kept, ct) for kept, ct in zip(masks, found, strict=True)]
+        for v, ct, kept in zip(eqn.invars, found, masks, strict=True):
             if v in linear:
-                cts.add(v, ct)
+                cts.add(v, ct, kept)
     return [cts.sums.get(v) for v in wanted]
+
+
+def _may_be_infinite(eqn: Eqn, linear: set[Var]) -> bool:
+    """Whether the cotangent is multiplied by, or divided by, a number known only when it runs."""
+    factors = [v for v in eqn.invars if v.__class__ is Var and v not in linear]
+    return eqn.prim.name in ("multiply", "divide") and bool(factors)
 
 
 def _transposed(builder: Builder, eqn: Eqn, linear: set[Var], cts: list[Any]) -> Any:
@@ -112,7 +155,7 @@ def _transposed(builder: Builder, eqn: Eqn, linear: set[Var], cts: list[Any]) ->
 
 
 def depends(eqns: Sequence[Eqn], seeds: Sequence[Any]) -> tuple[list[Eqn], list[Eqn], set[Var]]:
-    """Cut a program by dataflow: what does not depend on the seeds, what does, and its variables."""
+    """Cut a program by dataflow: what is free of the seeds, what is not, and its variables."""
     found: set[Var] = set(seeds)
     rest: list[Eqn] = []
     linear: list[Eqn] = []

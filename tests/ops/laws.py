@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from funcgrad import grad, jvp
+from funcgrad import grad, jit, jvp, vmap
 
 
 def arguments(shapes, seed=0, low=-2.0, high=2.0):
@@ -19,7 +19,9 @@ def arguments(shapes, seed=0, low=-2.0, high=2.0):
 
 
 def leaves(out):
-    return [leaf for part in out for leaf in leaves(part)] if isinstance(out, (tuple, list)) else [out]
+    return (
+        [leaf for part in out for leaf in leaves(part)] if isinstance(out, (tuple, list)) else [out]
+    )
 
 
 def is_float(v):
@@ -59,6 +61,7 @@ def weighted(f, args, seed=1):
 
 def five_point(f, args, direction, h=1e-3):
     """The slope of a scalar function along a direction, to fourth order."""
+
     def at(k):
         return f(*[a + k * h * d for a, d in zip(args, direction, strict=True)])
 
@@ -87,3 +90,30 @@ def check(f, args):
 def compiled(code, names="x y"):
     """An expression as a function of its variables."""
     return eval(f"lambda {', '.join(names.split())}: {code}", {"np": np})
+
+
+def check_batched(f, args):
+    """vmap is a loop, and jit changes nothing."""
+    batch = [np.stack([a, a * 0.93 + 0.011, a * 1.07 - 0.013]) for a in args]
+    rows = [leaves(f(*[b[i].copy() for b in batch])) for i in range(3)]
+    expected = [np.stack(row) for row in zip(*rows, strict=True)]
+    found = vmap(lambda *xs: tuple(leaves(f(*xs))))(*batch)
+    for a, b in zip(found, expected, strict=True):
+        assert a.shape == b.shape and a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+    compiled_f = jit(lambda *xs: tuple(leaves(f(*xs))))
+    for i in (0, 1, 0):
+        for a, b in zip(compiled_f(*[v[i] for v in batch]), rows[i], strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+def check_float32(f, args):
+    """Single precision goes in and comes out wherever NumPy keeps it."""
+    small = [a.astype(np.float32) for a in args]
+    expected = [np.asarray(v) for v in leaves(f(*[a.copy() for a in small]))]
+    zeros = tuple(np.zeros_like(a) for a in small)
+    found, tangents = jvp(lambda *xs: tuple(leaves(f(*xs))), tuple(small), zeros)
+    for a, t, b in zip(found, tangents, expected, strict=True):
+        assert np.asarray(a).dtype == b.dtype, (np.asarray(a).dtype, b.dtype)
+        assert b.dtype.kind != "f" or np.asarray(t).dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)

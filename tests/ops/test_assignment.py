@@ -36,7 +36,9 @@ def read_like_numpy(x, items):
             check_value(lambda t: t[items], [x])
         return
     check_value(lambda t: t[items], [x])
-    gradient = grad(lambda t: np.sum(t[items] * np.arange(1.0, 1 + expected.size).reshape(expected.shape)))(x)
+    gradient = grad(
+        lambda t: np.sum(t[items] * np.arange(1.0, 1 + expected.size).reshape(expected.shape))
+    )(x)
     counted = np.zeros_like(x)
     np.add.at(counted, items, np.arange(1.0, 1 + expected.size).reshape(expected.shape))
     np.testing.assert_array_equal(gradient, counted)
@@ -128,9 +130,19 @@ def test_traced_indices_and_masks():
 
 def test_errors_are_numpys():
     x = np.ones((2, 3))
-    for items in (2, (0, 3), (0, 0, 0), [5], ([0], [3]), "a", 1.5, np.ones(3, bool), ([0, 1], [0, 1, 2])):
+    for items in (
+        2,
+        (0, 3),
+        (0, 0, 0),
+        [5],
+        ([0], [3]),
+        "a",
+        1.5,
+        np.ones(3, bool),
+        ([0, 1], [0, 1, 2]),
+    ):
         with pytest.raises(IndexError):
-            grad(lambda t: np.sum(t[items]))(x)
+            grad(lambda t, items=items: np.sum(t[items]))(x)
     with pytest.raises(ValueError, match="fit"):
         grad(lambda t: assigned(t, 0, np.ones(4)))(x)
     with pytest.raises(TypeError):

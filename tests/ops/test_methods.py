@@ -10,12 +10,19 @@ from funcgrad import errors, grad
 from tests.ops.laws import arguments, check, compiled
 
 METHODS = """
-x.T x.mT x.real x.imag x.sum() x.sum(0) x.sum(axis=1,keepdims=True) x.mean() x.mean(0) x.var() x.var(1,ddof=1) x.std() x.std(axis=0) x.prod() x.prod(axis=1) x.max() x.max(1) x.min(axis=0)
-(x>0).any() (x>0).all(axis=1) x.cumsum() x.cumsum(1) x.cumprod(axis=0) x.argmax() x.argmin(1) x.argsort() x.argsort(axis=0) x.searchsorted
-x.reshape(4,3) x.reshape((4,3)) x.reshape(-1) x.reshape(2,-1) x.reshape(4,3,order="F") x.ravel() x.ravel("F") x.flatten() x.flatten("F") x.transpose() x.transpose(1,0) x.transpose((1,0)) x.transpose(None) x.swapaxes(0,1) x[None].squeeze() x[None].squeeze(0)
-x.copy() x.astype(np.float64) x.astype(complex).real x.astype(int) x.clip(-1,1) x.clip(max=0.5) x.round() x.round(0) x.conj() x.conjugate() x.repeat(2) x.repeat([1,2,0],axis=0) x.take([0,5]) x.take([1,2],axis=1) (x>0).nonzero() x.compress([True,False,True],axis=0) x.astype(float,copy=False)
-x.shape x.ndim x.size x.nbytes x.itemsize len(x) x.partition
-[row.sum() for.row.in.x] np.array([1.0,2.0,3.0]).clip(x[0,0],x[0,1]+9) x.real.imag x.T.T x.T.reshape(-1) x.T.ravel() x.mT.sum(0)
+x.T x.mT x.real x.imag x.sum() x.sum(0) x.sum(axis=1,keepdims=True) x.mean() x.mean(0) x.var()
+x.var(1,ddof=1) x.std() x.std(axis=0) x.prod() x.prod(axis=1) x.max() x.max(1) x.min(axis=0)
+(x>0).any() (x>0).all(axis=1) x.cumsum() x.cumsum(1) x.cumprod(axis=0) x.argmax() x.argmin(1)
+x.argsort() x.argsort(axis=0) x.searchsorted x.reshape(4,3) x.reshape((4,3)) x.reshape(-1)
+x.reshape(2,-1) x.reshape(4,3,order="F") x.ravel() x.ravel("F") x.flatten() x.flatten("F")
+x.transpose() x.transpose(1,0) x.transpose((1,0)) x.transpose(None) x.swapaxes(0,1)
+x[None].squeeze() x[None].squeeze(0) x.copy() x.astype(np.float64) x.astype(complex).real
+x.astype(int) x.clip(-1,1) x.clip(max=0.5) x.round() x.round(0) x.conj() x.conjugate() x.repeat(2)
+x.repeat([1,2,0],axis=0) x.take([0,5]) x.take([1,2],axis=1) (x>0).nonzero()
+x.compress([True,False,True],axis=0) x.astype(float,copy=False) x.shape x.ndim x.size x.nbytes
+x.itemsize len(x) x.partition [row.sum() for.row.in.x]
+np.array([1.0,2.0,3.0]).clip(x[0,0],x[0,1]+9) x.real.imag x.T.T x.T.reshape(-1) x.T.ravel()
+x.mT.sum(0)
 """
 
 
@@ -27,13 +34,20 @@ def codes(text):
     return found
 
 
-@pytest.mark.parametrize("code", [c.replace("sum() for", "sum() for") for c in codes(METHODS.replace("[row.sum() for.row.in.x]", "[row.sum().for.row.in.x]"))])
+@pytest.mark.parametrize(
+    "code",
+    [
+        c.replace("sum() for", "sum() for")
+        for c in codes(METHODS.replace("[row.sum() for.row.in.x]", "[row.sum().for.row.in.x]"))
+    ],
+)
 def test_method(code):
     check(compiled(code, "x"), arguments([(3, 4)]))
 
 
 def in_place(f):
     """The same code as a function that returns the array it worked on."""
+
     def run(x):
         y = x.copy()
         f(y)
@@ -91,13 +105,16 @@ def test_copies_are_copies():
 
 
 AT = """
-x.at[0].set(5.0) x.at[1:].set(y[1:]) x.at[[0,0,2]].add(y) x.at[[0,0,2]].multiply(y) x.at[[0,0]].min(y[:2]) x.at[[0,0]].max(y[:2])
-x.at[1].add(y[0]) x.at[1:].multiply(2.0) x.at[:2].min(0.0) x.at[:2].max(0.3) x.at[1].divide(3.0) x.at[0].subtract(y[1]) x.at[0].power(2) x.at[1:].get() x.at[:2].apply(np.exp) x.at[x>0].set(1.0)+x x.at[x>0].add(x) x.at[...].set(y)
+x.at[0].set(5.0) x.at[1:].set(y[1:]) x.at[[0,0,2]].add(y) x.at[[0,0,2]].multiply(y)
+x.at[[0,0]].min(y[:2]) x.at[[0,0]].max(y[:2]) x.at[1].add(y[0]) x.at[1:].multiply(2.0)
+x.at[:2].min(0.0) x.at[:2].max(0.3) x.at[1].divide(3.0) x.at[0].subtract(y[1]) x.at[0].power(2)
+x.at[1:].get() x.at[:2].apply(np.exp) x.at[x>0].set(1.0)+x x.at[x>0].add(x) x.at[...].set(y)
 """
 
 
 def at_reference(code):
     """NumPy's arrays have no ``at``: the same update on a copy."""
+
     class Array(np.ndarray):
         @property
         def at(self):
@@ -112,7 +129,8 @@ def at_reference(code):
 
         def __getattr__(self, name):
             ufuncs = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply,
-                      "divide": np.divide, "min": np.minimum, "max": np.maximum, "power": np.power}  # fmt: skip
+                      "divide": np.divide, "min": np.minimum, "max": np.maximum,
+                      "power": np.power}  # fmt: skip
 
             def update(*value):
                 out = np.array(self.x)
@@ -143,7 +161,7 @@ def test_at_leaves_x_alone():
     assert grad(lambda x: np.sum(x.at[0].set(7.0) * x))(np.array([2.0, 3.0])).tolist() == [7.0, 6.0]
 
 
-# -- what a traced value cannot do ------------------------------------------------------------------
+# -- what a traced value cannot do ------------------------------------------------------------
 
 REFUSED = {
     "x.view(int)": "astype", "x.flat": "reshape", "x.tobytes()": "memory", "x.resize(2)": "pad",

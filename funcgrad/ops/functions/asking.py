@@ -81,7 +81,7 @@ def result_type(*arrays_and_dtypes: Any) -> Any:
 
 
 @covers(np.can_cast)
-def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
+def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
     return bool(np.can_cast(from_.dtype, to, casting))
 
 
@@ -142,4 +142,3 @@ def _printing(numpy_function: Any) -> None:
 
 for _function in (np.array2string, np.array_repr, np.array_str):
     _printing(_function)
-

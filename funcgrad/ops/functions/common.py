@@ -149,7 +149,7 @@ def axes_of(axis: Any, rank: int) -> tuple[int, ...]:
 
 def shape_from(shape: Any) -> tuple[int, ...]:
     """A shape argument: an integer or a sequence of them."""
-    if isinstance(shape, (tuple, list)) or getattr(shape, "ndim", 0):
+    if isinstance(shape, (tuple, list)) or bool(getattr(shape, "ndim", False)):
         return tuple(index(n) for n in shape)
     return (index(shape),)
 

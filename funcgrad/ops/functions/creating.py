@@ -41,7 +41,9 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **oth
     dtype = np.dtype(fill.dtype if dtype is None else dtype)
     if np.ndim(fill) == 0:
         fill = fill.item() if hasattr(fill, "item") and not is_traced(fill) else fill
-        return made(full_op, int(fill) if fill is True or fill is False else fill, shape=shape, dtype=dtype)
+        return made(
+            full_op, int(fill) if fill is True or fill is False else fill, shape=shape, dtype=dtype
+        )
     out = made(full_op, 0, shape=shape, dtype=dtype)
     return put(out, as_dtype(fill, dtype), items=())
 
@@ -85,7 +87,9 @@ def full_like(
     return full(shape, fill_value, dtype)
 
 
-def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = float, order: str = "C", **other: Any) -> Any:
+def eye(
+    N: Any, M: Any = None, k: int = 0, dtype: Any = float, order: str = "C", **other: Any
+) -> Any:
     shape = (index(N), index(N if M is None else M))
     rows, columns = (made(iota, shape=shape, axis=i, dtype=np.dtype(np.intp)) for i in (0, 1))
     return as_dtype(e.equal(e.add(rows, k), columns), dtype)
@@ -98,9 +102,11 @@ def identity(n: Any, dtype: Any = None, **other: Any) -> Any:
 # -- sequences -------------------------------------------------------------------------------
 
 
-def arange(*args: Any, dtype: Any = None, device: Any = None, like: Any = None, **named: Any) -> Any:
+def arange(
+    *args: Any, dtype: Any = None, device: Any = None, like: Any = None, **named: Any
+) -> Any:
     start, stop, step = _range(args, named)
-    kinds = dtype_of(*[v for v in (start, stop, step)])
+    kinds = dtype_of(start, stop, step)
     count = max(0, ceil(_known((stop - start) / step)))
     numbers = made(iota, shape=(count,), axis=0, dtype=np.dtype(np.intp))
     # NumPy adds multiples of this difference, rounding included
@@ -128,23 +134,22 @@ def linspace(
     num = index(num)
     if num < 0:
         raise ValueError(f"linspace: the number of samples must not be negative, not {num}")
-    first, last = (array_of(v) for v in (start, stop))
-    kind = np.result_type(dtype_of(first, last), np.float64 if _integers(first, last) else np.float16)
+    kind = dtype_of(
+        *[v if isinstance(v, (int, float, complex)) else array_of(v) for v in (start, stop)]
+    )
+    kind = kind if kind.kind in "fc" else np.dtype(np.float64)
+    first, last = (as_dtype(array_of(v), kind) for v in (start, stop))
     gaps = num - 1 if endpoint else num
     shape = np.broadcast_shapes(tuple(first.shape), tuple(last.shape))
-    counts = made(iota, shape=(num, *(1,) * len(shape)), axis=0, dtype=np.dtype(np.intp))
-    step = e.divide(e.subtract(last, first), gaps) if gaps > 0 else np.nan
-    out = e.add(e.multiply(counts, step), first) if gaps > 0 else e.add(e.multiply(counts, 0.0), first)
+    counts = made(iota, shape=(num, *(1,) * len(shape)), axis=0, dtype=kind)
+    step = e.divide(e.subtract(last, first), gaps) if gaps > 0 else kind.type(np.nan)
+    out = e.add(e.multiply(counts, step if gaps > 0 else 0), first)
     if endpoint and num > 1:
         out = put(out, spread_to(last, shape), items=(-1,))
     kind = np.dtype(kind if dtype is None else dtype)
     out = as_dtype(e.floor(out) if kind.kind in "iu" else out, kind)
     out = moveaxis(out, 0, axis) if axis_of(axis, len(out.shape)) else out
     return (out, step) if retstep else out
-
-
-def _integers(*xs: Any) -> bool:
-    return all(x.dtype.kind in "iub" for x in xs)
 
 
 @covers(np.logspace)
@@ -217,16 +222,22 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
 # -- triangles and diagonals -------------------------------------------------------------------
 
 
+def _lower(x: Any, k: int) -> Any:
+    """Where the matrix is on or below its k-th diagonal."""
+    rows, columns = x.shape[-2:]
+    return np.tri(rows, columns, k, dtype=bool)
+
+
 @covers(np.tril)
 def tril(m: Any, k: int = 0) -> Any:
     x = array_of(m)
-    return e.select(np.tri(*x.shape[-2:], k=k, dtype=bool), x, x.dtype.type(0))
+    return e.select(_lower(x, k), x, x.dtype.type(0))
 
 
 @covers(np.triu)
 def triu(m: Any, k: int = 0) -> Any:
     x = array_of(m)
-    return e.select(np.tri(*x.shape[-2:], k=k - 1, dtype=bool), x.dtype.type(0), x)
+    return e.select(_lower(x, k - 1), x.dtype.type(0), x)
 
 
 def _diagonal(rows: int, columns: int, k: int) -> tuple[Any, Any]:
@@ -239,7 +250,7 @@ def _diagonal(rows: int, columns: int, k: int) -> tuple[Any, Any]:
 def diag(v: Any, k: int = 0) -> Any:
     x = array_of(v)
     if len(x.shape) == 2:
-        return gather(x, *_diagonal(*x.shape, k), items=(ARRAY, ARRAY))
+        return gather(x, *_diagonal(x.shape[0], x.shape[1], k), items=(ARRAY, ARRAY))
     if len(x.shape) != 1:
         raise ValueError(f"diag takes one axis or two, not shape {tuple(x.shape)}")
     n = x.shape[0] + abs(k)
@@ -282,10 +293,9 @@ def diag_indices_from(arr: Any) -> Any:
 @covers(np.vander)
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     x = array_of(x)
+    x = as_dtype(x, np.promote_types(x.dtype, int))
     n = x.shape[0] if N is None else index(N)
     column = reshape(x, shape=(*x.shape, 1))
     powers = [e.raise_to(column, exponent=k) for k in range(n)]
     powers = powers if increasing else powers[::-1]
     return np.concatenate(powers, axis=1) if powers else zeros((x.shape[0], 0), x.dtype)
-
-

@@ -65,14 +65,26 @@ def _cumulative(prim: Any, unit: int, x: Any, axis: Any, dtype: Any, include_ini
 
 @covers(getattr(np, "cumulative_sum", None))
 def cumulative_sum(
-    x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
+    x: Any,
+    /,
+    *,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
 ) -> Any:
     return into(out, _cumulative(cumsum_op, 0, x, axis, dtype, include_initial))
 
 
 @covers(getattr(np, "cumulative_prod", None))
 def cumulative_prod(
-    x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
+    x: Any,
+    /,
+    *,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
 ) -> Any:
     return into(out, _cumulative(cumprod_op, 1, x, axis, dtype, include_initial))
 
@@ -130,7 +142,7 @@ def _slope(x: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     length = x.shape[axis]
     if length < edge_order + 1:
         raise ValueError(f"gradient: {length} points are too few; edge_order + 1 are needed")
-    spacing = array_of(spacing)
+    spacing = array_of(x.dtype.type(spacing) if isinstance(spacing, (int, float)) else spacing)
     shape = tuple(length - 1 if i == axis else 1 for i in range(len(x.shape)))
     if not spacing.shape:
         steps = ops.broadcast_to(spacing, shape=shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -123,7 +124,9 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
         x, axis = flat(x), 0
     axis = axis_of(axis, len(x.shape))
     length = x.shape[axis]
-    single = isinstance(obj, (int, np.integer)) or (not isinstance(obj, slice) and np.ndim(obj) == 0)
+    single = isinstance(obj, (int, np.integer)) or (
+        not isinstance(obj, slice) and np.ndim(obj) == 0
+    )
     count = len(np.insert(np.zeros(length), obj, 0)) - length
     if single:  # one place takes all the values, which come with their axis first
         v = item_view(v, (None,) * (len(x.shape) - len(v.shape)) + (ALL,) * len(v.shape))
@@ -165,7 +168,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
         ends = np.cumsum([0] + [size + 1] * extra + [size] * (count - extra))
         cuts = [int(i) for i in ends]
     lead = (ALL,) * axis
-    return [item_view(x, (*lead, (i, j, None))) for i, j in zip(cuts, cuts[1:], strict=False)]
+    return [item_view(x, (*lead, (i, j, None))) for i, j in pairwise(cuts)]
 
 
 @covers(np.split)

@@ -9,7 +9,7 @@ import numpy as np
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.functions.common import array_of, covers, into
 from funcgrad.ops.functions.cumulating import cumprod, cumsum
-from funcgrad.ops.functions.reducing import all_, max_, min_, prod, root, sum_, var
+from funcgrad.ops.functions.reducing import all_, max_, min_, narrowed, prod, root, sum_, var
 from funcgrad.ops.functions.sorting import argmax, argmin
 
 _none = np._NoValue
@@ -44,13 +44,7 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdi
     x = array_of(a)
     kept = _kept(x, where)
     total = sum_(x, axis, dtype, keepdims=keepdims, where=kept)
-    return into(out, _as(total / sum_(kept, axis, keepdims=keepdims), total))
-
-
-def _as(result: Any, total: Any) -> Any:
-    """Dividing by a count must not widen float32."""
-    kind = total.dtype
-    return result if kind.kind in "iub" or result.dtype == kind else e.convert(result, dtype=kind)
+    return into(out, narrowed(total / sum_(kept, axis, keepdims=keepdims), total))
 
 
 @covers(np.nanvar)
@@ -62,8 +56,10 @@ def nanvar(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: A
     if mean is _none:
         mean = nanmean(x, axis, dtype, keepdims=True, where=kept)
     safe = e.select(kept, x, mean)  # masked elements lie on the mean: they add nothing
-    found = var(safe, axis, dtype, None, ddof, keepdims, where=kept, mean=mean, correction=correction)
-    return into(out, _as(found, e.real(x)) if x.dtype.kind in "fc" else found)
+    found = var(
+        safe, axis, dtype, None, ddof, keepdims, where=kept, mean=mean, correction=correction
+    )
+    return into(out, narrowed(found, e.real(x)) if x.dtype.kind in "fc" else found)
 
 
 @covers(np.nanstd)
@@ -119,7 +115,9 @@ def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> 
 
 
 @covers(np.nan_to_num)
-def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+def nan_to_num(
+    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
     x = array_of(x)
     if x.dtype.kind not in "fc":
         return x

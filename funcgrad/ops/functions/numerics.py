@@ -56,7 +56,9 @@ def real(val: Any) -> Any:
 @covers(np.imag)
 def imag(val: Any) -> Any:
     x = array_of(val)
-    return real_view(x, "imag") if x.dtype.kind == "c" else ops.full(0, shape=x.shape, dtype=x.dtype)
+    return (
+        real_view(x, "imag") if x.dtype.kind == "c" else ops.full(0, shape=x.shape, dtype=x.dtype)
+    )
 
 
 @covers(np.real_if_close)
@@ -108,7 +110,9 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * pi)
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Any:
-    x, xp, fp = (as_dtype(v, np.float64) if v.dtype.kind != "c" else v for v in map(array_of, (x, xp, fp)))
+    x, xp, fp = (
+        as_dtype(v, np.float64) if v.dtype.kind != "c" else v for v in map(array_of, (x, xp, fp))
+    )
     if period is not None:
         x, xp, fp = _periodic(x, xp, fp, abs(period))
     count = xp.shape[0]
@@ -244,5 +248,3 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any
     rank = len(found[0].shape)
     places = tuple(range(axis_of(axis, len(x.shape)), axis_of(axis, len(x.shape)) + rank))
     return moveaxis(out, tuple(range(len(lead), len(lead) + rank)), places) if rank else out
-
-

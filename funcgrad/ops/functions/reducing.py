@@ -144,6 +144,11 @@ def _count(x: Any, axis: Any, keepdims: Any, where: Any) -> Any:
     return product(x.shape[i] for i in axes_of(axis, len(x.shape)))
 
 
+def narrowed(result: Any, total: Any) -> Any:
+    """A sum divided by how many there were, which are counted in wide integers."""
+    return result if total.dtype.kind in "iub" else as_dtype(result, total.dtype)
+
+
 def _float_kind(x: Any) -> Any:
     """Integers are averaged as float64."""
     return np.dtype(float) if x.dtype.kind in "iub" else x.dtype
@@ -163,8 +168,10 @@ def mean(
     if x.dtype.kind in "iub" or x.dtype.itemsize == 2:
         x = as_dtype(x, _wide(x, dtype))
     total = sum_(x, axis, dtype, keepdims=keepdims, where=where)
-    result = total / _count(x, axis, keepdims, where)
-    return into(out, as_dtype(result, np.float16 if array_of(a).dtype == "f2" and dtype is None else None))
+    result = narrowed(total / _count(x, axis, keepdims, where), total)
+    return into(
+        out, as_dtype(result, np.float16 if array_of(a).dtype == "f2" and dtype is None else None)
+    )
 
 
 @covers(np.var)
@@ -177,13 +184,16 @@ def var(
     ddof = correction if _given(correction) else ddof
     if not _given(mean):
         count = _count(x, axis, True, where)
-        mean = sum_(x, axis, keepdims=True, where=where) / count
+        mean = as_dtype(sum_(x, axis, keepdims=True, where=where) / count, x.dtype)
     gap = x - mean
     squares = gap * gap if x.dtype.kind != "c" else e.real(gap * e.conj(gap))
     left = _count(x, axis, keepdims, where) - ddof
     divisor = max(left, 0) if isinstance(left, (int, float)) else e.maximum(left, 0)
-    result = ops.divide(sum_(squares, axis, keepdims=keepdims, where=where), divisor)
-    return into(out, as_dtype(result, np.float16 if first.dtype == "f2" and dtype is None else None))
+    total = sum_(squares, axis, keepdims=keepdims, where=where)
+    result = narrowed(ops.divide(total, divisor), total)
+    return into(
+        out, as_dtype(result, np.float16 if first.dtype == "f2" and dtype is None else None)
+    )
 
 
 @covers(np.std)
@@ -223,6 +233,8 @@ def _lined_up(weights: Any, x: Any, axis: Any) -> Any:
         return weights
     axes = axes_of(axis, len(x.shape))
     if axis is None or tuple(weights.shape) != tuple(x.shape[i] for i in axes):
-        raise TypeError(f"average: weights of shape {weights.shape} do not fit {x.shape}, axis={axis}")
+        raise TypeError(
+            f"average: weights of shape {weights.shape} do not fit {x.shape}, axis={axis}"
+        )
     lined = tuple(n if i in axes else 1 for i, n in enumerate(x.shape))
     return ops.reshape(weights, shape=lined)

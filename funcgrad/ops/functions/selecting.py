@@ -137,7 +137,9 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     _must_be_handle("put_along_axis", arr)
     places = array_of(indices)
     if axis is None:
-        raise NotTraceableError("put_along_axis: axis=None is not covered; use x.reshape(-1)[i] = v")
+        raise NotTraceableError(
+            "put_along_axis: axis=None is not covered; use x.reshape(-1)[i] = v"
+        )
     axis = axis_of(axis, arr.ndim)
     grid: list[Any] = [
         np.arange(n if m == 1 else m).reshape([-1 if j == i else 1 for j in range(arr.ndim)])
@@ -199,4 +201,3 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     for k, option in enumerate(options[1:], 1):
         result = e.select(e.equal(which, k), option, result)
     return into(out, result)
-

@@ -129,7 +129,9 @@ def squeeze(a: Any, axis: Any = None) -> Any:
     if axis is None:
         gone = tuple(i for i in gone if x.shape[i] == 1)
     elif any(x.shape[i] != 1 for i in gone):
-        raise ValueError(f"squeeze: an axis among {axis} of shape {tuple(x.shape)} is not of size 1")
+        raise ValueError(
+            f"squeeze: an axis among {axis} of shape {tuple(x.shape)} is not of size 1"
+        )
     return item_view(x, tuple(0 if i in gone else ALL for i in range(len(x.shape))))
 
 
@@ -245,5 +247,3 @@ def tile(A: Any, reps: Any) -> Any:
     ones = tuple(n for m in shape for n in (1, m))
     spread = broadcast_op(reshape_op(x, shape=ones), shape=pairs)
     return reshape_op(spread, shape=tuple(r * m for r, m in zip(reps, shape, strict=True)))
-
-

@@ -21,7 +21,6 @@ from funcgrad.ops.functions.common import (
 from funcgrad.ops.functions.cumulating import part
 from funcgrad.ops.functions.reducing import mean
 from funcgrad.ops.functions.shaping import moveaxis
-from funcgrad.trace.tracer import Outcome
 from funcgrad.ops.indexing import ARRAY, gather, index
 from funcgrad.ops.reductions import (
     argmax as argmax_op,
@@ -43,7 +42,7 @@ from funcgrad.ops.reductions import (
     sort as sort_op,
 )
 from funcgrad.ops.shaping import ALL, reshape
-from funcgrad.trace.tracer import is_traced
+from funcgrad.trace.tracer import Outcome, is_traced
 
 _none = np._NoValue
 
@@ -102,7 +101,9 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
     axis = axis_of(axis, len(rows[0].shape))
     order = argsort_op(rows[0], axis=axis)
     for row in rows[1:]:
-        order = take_along(order, argsort_op(take_along(row, order, axis=axis), axis=axis), axis=axis)
+        order = take_along(
+            order, argsort_op(take_along(row, order, axis=axis), axis=axis), axis=axis
+        )
     return order
 
 
@@ -133,7 +134,9 @@ def _in_rows(x: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
     axes = axes_of(axis, len(x.shape))
     kept = [i for i in range(len(x.shape)) if i not in axes]
     moved = moveaxis(x, axes, tuple(range(len(kept), len(x.shape))))
-    rows = reshape(moved, shape=(*[x.shape[i] for i in kept], int(np.prod([x.shape[i] for i in axes]))))
+    rows = reshape(
+        moved, shape=(*[x.shape[i] for i in kept], int(np.prod([x.shape[i] for i in axes])))
+    )
     return sort_op(rows, axis=len(kept)), axes
 
 
@@ -163,12 +166,14 @@ def median(
 @covers(np.quantile)
 def quantile(
     a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
-    method: str = "linear", keepdims: bool = False, *, weights: Any = None, interpolation: Any = None,
+    method: str = "linear", keepdims: bool = False, *, weights: Any = None,
+    interpolation: Any = None,
 ) -> Any:  # fmt: skip
     refuse("quantile", weights=weights, interpolation=interpolation)
     if method not in _METHODS:
         refuse("quantile", method=method)
-    x, q = array_of(a), array_of(q)
+    x = array_of(a)
+    q = x.dtype.type(q) if x.dtype.kind == "f" and isinstance(q, (int, float)) else array_of(q)
     rows, axes = _in_rows(x, axis)
     q = e.convert(q, dtype=np.float64) if q.dtype.kind in "iub" else q
     if not is_traced(q) and not np.all((q >= 0) & (q <= 1)):
@@ -180,7 +185,7 @@ def quantile(
     return into(out, result)
 
 
-_METHODS = {"linear": None, "lower": e.floor, "higher": e.ceil, "nearest": e.rint}
+_METHODS: dict[str, Any] = {"linear": None, "lower": e.floor, "higher": e.ceil, "nearest": e.rint}
 
 
 def _at_quantiles(rows: Any, q: Any, method: str) -> Any:
@@ -191,7 +196,9 @@ def _at_quantiles(rows: Any, q: Any, method: str) -> Any:
         place = _METHODS[method](place)
     low, high = (
         moveaxis(
-            gather(rows, e.convert(step(place), dtype=np.dtype(np.intp)), items=(*(ALL,) * lead, ARRAY)),
+            gather(
+                rows, e.convert(step(place), dtype=np.dtype(np.intp)), items=(*(ALL,) * lead, ARRAY)
+            ),
             tuple(range(lead, lead + len(q.shape))),
             tuple(range(len(q.shape))),
         )
@@ -205,10 +212,12 @@ def _at_quantiles(rows: Any, q: Any, method: str) -> Any:
 
 @covers(np.percentile)
 def percentile(a: Any, q: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
-    return quantile(a, array_of(q) / 100, axis, *args, **kwargs)
+    return quantile(
+        a, (q if isinstance(q, (int, float)) else array_of(q)) / 100, axis, *args, **kwargs
+    )
 
 
-# -- the elements that are not zero: their number is a decision -------------------------------------
+# -- the elements that are not zero: their number is a decision -------------------------------
 
 
 def known_mask(x: Any) -> Any:
@@ -231,4 +240,3 @@ def flatnonzero(a: Any) -> Any:
 @covers(np.argwhere)
 def argwhere(a: Any) -> Any:
     return np.argwhere(known_mask(array_of(a)))
-
