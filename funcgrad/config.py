@@ -13,8 +13,11 @@ copy_limit: int = 16_384
 tree_nodes: int = 200_000
 """A trace tree that grows past this many nodes is dropped and grown anew."""
 
-block_elements: int = 8_192
+block_elements: int = 16_384
 """Elements in one block of a cache-blocked elementwise group."""
+
+block_bytes: int = 1_572_864
+"""The buffers of one block together take no more than this: they share the cache."""
 
 block_minimum: int = 65_536
 """Arrays smaller than this run whole: a call per operation, no blocks."""

@@ -25,7 +25,7 @@ EXEMPT = dict.fromkeys(
         "ppermute", "axis_index",
     ],
     "test_structured.py",
-)  # fmt: skip
+) | {"inner": "compiler/test_simplify.py"}  # fmt: skip
 
 
 class Arg(NamedTuple):
@@ -214,7 +214,7 @@ for _exponent in (0, 1, 2, 3, -2, -1, 0.5, 2.5, -1.5):
     row(
         "raise_to", Arg((2, 3), "positive" if isinstance(_exponent, float) else "off"),
         params={"exponent": _exponent}, complex=True, analytic=True,
-        mp=lambda x, n=_exponent: mpmath.mpf(x) ** n,
+        mp=lambda x, n=_exponent: mpmath.mpf(x) ** n, bits=2e-7 if _exponent == 3 else 0.0,
     )  # fmt: skip
 row("absolute", Arg((2, 3), "off"), kinks=(((0.0,), (1.0,), 0.0),), mp=abs)
 row("absolute", Arg((2, 3), "off"), complex=True, note="complex")

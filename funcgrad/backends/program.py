@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from funcgrad.backends.scalars import generate_scalar, is_scalar
 from funcgrad.backends.source import generate
 from funcgrad.compiler.simplify import simplify
 from funcgrad.ir.jaxpr import Jaxpr
@@ -18,15 +19,42 @@ __all__ = ["Program", "program_of", "run"]
 
 
 class Program:
-    """The compiled form of a jaxpr for one array namespace."""
+    """The compiled form of a jaxpr for one array namespace.
 
-    __slots__ = ("call", "jaxpr", "source")
+    ``quiet`` says that it must run without floating-point warnings.
+    """
+
+    __slots__ = ("call", "jaxpr", "quiet", "source")
 
     def __init__(self, jaxpr: Jaxpr, xp: Any):
         self.jaxpr = simplify(jaxpr)
-        self.source, names = generate(self.jaxpr, xp)
-        exec(compile(self.source, "<funcgrad program>", "exec"), names)
-        self.call: Callable[..., tuple[Any, ...]] = names["program"]
+        self.quiet = not (xp is np and is_scalar(self.jaxpr))
+        if self.quiet:
+            self.source, names = generate(self.jaxpr, xp)
+        else:
+            self.source, names = generate_scalar(self.jaxpr, Again(self.jaxpr))
+        self.call = compiled(self.source, names)
+
+
+def compiled(source: str, names: dict[str, Any]) -> Callable[..., tuple[Any, ...]]:
+    exec(compile(source, "<funcgrad program>", "exec"), names)
+    return names["program"]  # type: ignore[no-any-return]
+
+
+class Again:
+    """NumPy's form of a program of numbers, compiled when Python's arithmetic first raises."""
+
+    __slots__ = ("call", "jaxpr")
+
+    def __init__(self, jaxpr: Jaxpr):
+        self.jaxpr = jaxpr
+        self.call: Any = None
+
+    def __call__(self, *values: Any) -> Any:
+        if self.call is None:
+            self.call = compiled(*generate(self.jaxpr, np))
+        with np.errstate(all="ignore"):
+            return self.call(*values)
 
 
 def program_of(jaxpr: Jaxpr, xp: Any = np) -> Program:
@@ -40,12 +68,16 @@ def program_of(jaxpr: Jaxpr, xp: Any = np) -> Program:
 
 def run(jaxpr: Jaxpr, values: Sequence[Any]) -> tuple[Any, ...]:
     """Run a jaxpr on plain values; CuPy arrays among them choose the CuPy program."""
-    call = jaxpr.derived.get("call")
-    if call is None:
-        call = jaxpr.derived["call"] = program_of(jaxpr).call
+    found = jaxpr.derived.get("call")
+    if found is None:
+        program = program_of(jaxpr)
+        found = jaxpr.derived["call"] = (program.call, program.quiet)
+    call, quiet = found
     for x in values:
         if x.__class__ not in _HOST and x.__class__.__module__.startswith("cupy"):
             return program_of(jaxpr, namespace(x)).call(*values)
+    if not quiet:
+        return call(*values)  # type: ignore[no-any-return]
     context = _quiet.pop() if _quiet else _new_quiet()
     try:
         return context.run(call, *values)  # type: ignore[no-any-return]

@@ -1,25 +1,27 @@
 """Readable Python source from a jaxpr: one line per equation, over an array namespace.
 
 Arrays that a program makes are its own: once nobody needs one, the next result of the same
-shape and dtype is written into it (the third positional argument of a binary ufunc is ``out``).
+shape and dtype is written into it (the last positional argument of a ufunc is ``out``).
 """
 
 from __future__ import annotations
 
-import keyword
-from collections.abc import Iterable
-from functools import cache, partial
+import re
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from funcgrad import config
+from funcgrad.backends import cupy
+from funcgrad.backends.blocks import write_group
 from funcgrad.backends.lines import LINES
+from funcgrad.compiler.groups import Group, steps
+from funcgrad.compiler.plan import Memory
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
-from funcgrad.ir.primitive import registry
 from funcgrad.ir.text import Names
 
-__all__ = ["generate"]
+__all__ = ["Writer", "generate"]
 
 _OPERATORS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**",
@@ -29,191 +31,258 @@ _OPERATORS = {
 }  # fmt: skip
 _KEYWORD_OUT = {"maximum", "minimum"}  # a third operand is deprecated there
 _PYTHON_RAISES = {"divide", "power", "floor_divide", "remainder"}  # on zeros, for Python numbers
+_USED = {"xp", "program", "range", "min", "slice", "None", "True", "False"}
+_CALLED = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?=\()")
+_SLOT = re.compile("\x00(\\d+)\x00")
 
 
 def generate(jaxpr: Jaxpr, xp: Any, name: str = "program") -> tuple[str, dict[str, Any]]:
     """Source of a function of the inputs that returns the tuple of outputs, and its globals."""
-    writer = Writer(xp, Names(jaxpr, reserved=_reserved()))
+    writer = Writer(xp, Names(jaxpr, _USED))
     writer.function(name, jaxpr)
     return "\n".join(writer.lines) + "\n", writer.globals
 
 
-@cache
-def _reserved() -> frozenset[str]:
-    """Names that generated code calls; the letters spell ``abs``, ``add`` and ``exp`` one day."""
-    called = {name for name, value in vars(np).items() if callable(value)}
-    methods = {f"{name}_{how}" for name in called for how in ("reduce", "accumulate")}
-    return frozenset({"xp", *LINES, *registry, *keyword.kwlist, *called, *methods})
-
-
 class Writer:
-    """Writes one function; nested functions (bodies of loops) get writers of their own."""
+    """Writes one function."""
 
     def __init__(self, xp: Any, names: Names):
         self.xp = xp
+        self.host = xp is np  # NumPy has scalars: results without axes are numbers, not arrays
         self.names = names
         self.lines: list[str] = []
         self.globals: dict[str, Any] = {"xp": xp}
+        self.helpers: dict[str, str] = {}
+        self.forms: dict[Any, str] = {}
         self.indent = "    "
-        self.owned: dict[Var, Var] = {}  # variable -> the variable whose memory it is in
-        self.uses: dict[Var, int] = {}  # memory -> uses still to come
-        self.aliases: dict[Var, Var] = {}
+        self.line: Any = None  # of the user's code, last written as a comment
+        self.memory: Memory
+        self.views: dict[Var, list[str]] = {}
 
     # -- the frame ---------------------------------------------------------------------------
 
     def function(self, name: str, jaxpr: Jaxpr) -> None:
-        args = ", ".join(self.names[v] for v in jaxpr.invars)
+        args = ", ".join([self.names[v] for v in jaxpr.invars])
         self.lines.append(f"def {name}({args}):")
-        self.body(jaxpr)
+        ordered = steps(jaxpr) if self.host else jaxpr.eqns
+        self.memory = Memory(jaxpr, ordered, self.host)
+        for step in ordered:
+            self.comment(step.source)
+            if step.__class__ is Group:
+                write_group(self, step)
+            else:
+                self.equation(step)  # type: ignore[arg-type]
+            self.drop(step)
         self.write(f"return ({self.outputs(jaxpr)})")
-
-    def body(self, jaxpr: Jaxpr) -> None:
-        self._plan(jaxpr)
-        for eqn in jaxpr.eqns:
-            self.equation(eqn)
-            self._drop(eqn)
 
     def write(self, line: str) -> None:
         self.lines.append(self.indent + line)
 
+    def comment(self, source: Any) -> None:
+        """The user's line, above the first equation that stems from it."""
+        if source is not None and source != self.line:
+            self.line = source
+            self.write(f"# {source}")
+
     def bind(self, name: str, value: Any) -> str:
         """Make a helper visible to the generated code, under a name that no variable has."""
-        while name in self.names.used and name not in self.globals:
-            name += "_"
+        bound = self.helpers.get(name)
+        if bound is None:
+            bound = self.helpers[name] = self._free(name)
+            self.globals[bound] = value
+        return bound
+
+    def _free(self, name: str) -> str:
+        used, free = self.names.used, name
+        while free in used:
+            free = f"np_{free}"
+        used.add(free)
+        return free
+
+    def local(self, wish: str) -> str:
+        """A name for a local variable that stands for no variable of the jaxpr."""
+        name, k = wish, 2
+        while name in self.names.used or name in self.helpers:
+            name, k = f"{wish}{k}", k + 1
         self.names.used.add(name)
-        self.globals[name] = value
         return name
 
     def fresh(self, stem: str, value: Any) -> str:
         k = 0
-        while f"{stem}_{k}" in self.globals:
+        while f"{stem}_{k}" in self.helpers:
             k += 1
         return self.bind(f"{stem}_{k}", value)
 
-    # -- memory --------------------------------------------------------------------------------
+    def drop(self, step: Any) -> None:
+        """Forget large arrays that are not needed any more."""
+        memory = self.memory
+        dead = [v for v in memory.done(step) if v.aval.size >= config.block_minimum]
+        if not dead:
+            return
+        names: list[str] = []
+        for v in dict.fromkeys(dead):
+            if v not in memory.inputs and v not in step.outvars:
+                names += [self.names[v], *self.views.get(v, ())]
+        taken = {self.names[v] for v in step.outvars}
+        names = [name for name in names if name not in taken]
+        if names:
+            self.write("del " + ", ".join(names))
 
-    def _plan(self, jaxpr: Jaxpr) -> None:
-        """Which memory each variable lives in, and how often that memory is still read."""
-        inputs = set(jaxpr.invars)
-        for eqn in jaxpr.eqns:
-            source = eqn.invars[0] if eqn.prim.views and eqn.invars else None
-            shared = source if source.__class__ is Var else None
-            for v in eqn.outvars:
-                self.aliases[v] = self.aliases.get(shared, shared) if shared is not None else v  # type: ignore
-        for eqn in jaxpr.eqns:
-            for v in eqn.invars:
-                if v.__class__ is Var:
-                    self._count(v, 1)
-        for v in jaxpr.outvars:
-            if v.__class__ is Var:
-                self._count(v, 1)
-        self.inputs = inputs
+    # -- atoms ---------------------------------------------------------------------------------
 
-    def memory(self, v: Var) -> Var:
-        return self.aliases.get(v, v)
+    def atom(self, v: Any) -> str:
+        return self.number(v) if v.__class__ is Literal else self.names[v]
 
-    def _count(self, v: Any, change: int) -> int:
-        root = self.memory(v)
-        self.uses[root] = self.uses.get(root, 0) + change
-        return self.uses[root]
+    def number(self, literal: Literal) -> str:
+        """Python numbers as they are; NumPy's scalars, and what has no literal, by name."""
+        value = literal.value
+        if value.__class__ in (int, float, bool) and np.isfinite(value):
+            text = repr(value)
+            return f"({text})" if text[0] == "-" else text
+        if isinstance(value, np.generic | float | complex | int):
+            plain, short = value, "python"
+            if isinstance(value, np.generic):
+                plain, short = value.item(), value.dtype.name
+            digits = re.sub(r"\W", lambda m: _WORDS.get(m[0], "_"), repr(plain))
+            return self.bind(f"{'f' if short == 'float64' else short}_{digits}", value)
+        return self.fresh("constant", value)
 
-    def _drop(self, eqn: Eqn) -> None:
-        dead = []
-        for v in eqn.invars:
-            if v.__class__ is Var and self._count(v, -1) == 0 and v not in self.inputs:
-                if v.aval.size >= config.block_minimum and self.names[v] not in dead:
-                    dead.append(self.names[v])
-        outs = {self.names[v] for v in eqn.outvars}
-        dead = [n for n in dead if n not in outs]
-        if dead:
-            self.write("del " + ", ".join(dead))
-
-    def reusable(self, eqn: Eqn) -> Var | None:
-        """An operand that dies here, is ours, and can hold the result."""
-        out = eqn.outvars[0].aval
-        if not out.shape:
-            return None
-        for v in eqn.invars:
-            if v.__class__ is not Var or v.aval.shape != out.shape or v.aval.dtype != out.dtype:
-                continue
-            own = self.memory(v) is v and v not in self.inputs and v in self.owned
-            if own and self.uses[v] == sum(1 for w in eqn.invars if w is v):
-                return v
-        return None
+    def dtype(self, dtype: Any) -> str:
+        return self.bind("dtype_" + dtype.name, dtype)
 
     # -- equations -----------------------------------------------------------------------------
 
-    def atom(self, v: Any) -> str:
-        if v.__class__ is Literal:
-            return self.number(v)
-        return self.names[v]
-
-    def number(self, literal: Literal) -> str:
-        value = literal.value
-        if value.__class__ in (int, float, complex, bool) and np.isfinite(value):
-            text = repr(value)
-            return f"({text})" if text[0] == "-" else text
-        if isinstance(value, np.float64) and np.isfinite(value) and not literal.aval.weak:
-            name = "f_" + repr(float(value)).translate(_WORD)
-        else:
-            name = f"c_{len(self.globals)}"
-        return self.bind(name, value)
-
     def equation(self, eqn: Eqn) -> None:
         line = LINES.get(eqn.prim.name)
-        if line is not None:
-            line(self, eqn)
-            return
-        args = [self.atom(v) for v in eqn.invars]
-        self.assign(eqn, self.expression(eqn, args))
+        if line is None or not line(self, eqn):
+            args = [self.atom(v) for v in eqn.invars]
+            out = self.spare(eqn) if eqn.prim.family == "elementwise" else None
+            self.assign(eqn, self.expression(eqn, args, out))
+            self.memory.made(eqn)
 
     def assign(self, eqn: Eqn, text: str) -> None:
         outs = [self.names[v] for v in eqn.outvars]
-        target = ", ".join(outs) + ("," if eqn.prim.multiple and len(outs) == 1 else "")
-        self.write(f"{target} = {text}" if outs else text)
-        if not eqn.prim.views:
-            self.owned.update((v, v) for v in eqn.outvars)
+        if len(outs) == 1 and not eqn.prim.multiple:
+            self.write(f"{outs[0]} = {text}")
+        else:
+            self.write(f"{', '.join(outs)}{',' * (len(outs) == 1)} = {text}" if outs else text)
+        for v, name in zip(eqn.outvars, outs, strict=True):
+            root = self.memory.root.get(v)
+            if root is not None and root is not v:
+                self.views.setdefault(root, []).append(name)
 
-    def expression(self, eqn: Eqn, args: list[str]) -> str:
-        prim = eqn.prim
-        if prim.family == "elementwise" and prim.ufunc is not None and not eqn.params:
-            return self.ufunc(eqn, args)
-        text = None if prim.code is None else prim.code(*args, **eqn.params)
-        # a number, which a 0-d operand may be, has no methods
-        number = args and not eqn.invars[0].aval.shape and f"{text}".startswith(f"{args[0]}.")
-        if text and not number:
-            self._bind_words(text)
-            return text
-        value = partial(prim.value, self.xp, **eqn.params)
-        return f"{self.fresh(prim.name, value)}({', '.join(args)})"
+    def spare(self, eqn: Eqn) -> str | None:
+        """The name of an operand that dies here, is ours, and can hold the result."""
+        aval = eqn.outvars[0].aval
+        if not aval.shape or self.callee(eqn) is None:
+            return None
+        for v in eqn.invars:
+            if self.memory.reusable(v, eqn.invars.count(v), aval):
+                self.memory.owned.discard(v)  # type: ignore[arg-type]
+                return self.names[v]
+        return None
 
-    def ufunc(self, eqn: Eqn, args: list[str]) -> str:
-        name, shape = eqn.prim.ufunc or "", eqn.outvars[0].aval.shape
-        if not shape and len(args) == 2 and name in _OPERATORS:
-            weak = eqn.outvars[0].aval.weak
-            if not (weak and name in _PYTHON_RAISES):
+    def callee(self, eqn: Eqn) -> str | None:
+        """The function that computes the equation and takes ``out`` behind its operands."""
+        prim, params = eqn.prim, eqn.params
+        if prim.ufunc is not None and not params:
+            return self.bind(prim.ufunc, getattr(self.xp, prim.ufunc))
+        special = None if params or prim.code is not None else self._special(eqn)
+        return None if special is None else self.bind(prim.name, special)
+
+    def _special(self, eqn: Eqn) -> Any:
+        """SciPy's ufunc, where it computes in the dtype of its result."""
+        dtype = eqn.outvars[0].aval.dtype
+        if not self.host or dtype.char not in "fd" or eqn.prim.family != "elementwise":
+            return None
+        if any(v.aval.dtype != dtype and not v.aval.weak for v in eqn.invars):
+            return None
+        from scipy import special
+
+        found = getattr(special, eqn.prim.name, None)
+        return found if isinstance(found, np.ufunc) else None
+
+    def expression(self, eqn: Eqn, args: list[str], out: str | None = None) -> str:
+        if eqn.prim.family == "elementwise":
+            if not eqn.outvars[0].aval.shape:
+                short = self.scalar(eqn, args)
+                if short is not None:
+                    return short
+            callee = self.callee(eqn)
+            if callee is not None:
+                if out is not None:
+                    args = [*args, f"out={out}" if eqn.prim.name in _KEYWORD_OUT else out]
+                return f"{callee}({', '.join(args)})"
+        if eqn.prim.code is not None and not self._odd(eqn):
+            text = self.form(eqn, args)
+        else:
+            value = partial(eqn.prim.value, self.xp, **eqn.params)
+            text = f"{self.fresh(eqn.prim.name, value)}({', '.join(args)})"
+        if eqn.prim.views and self.host and not eqn.outvars[0].aval.shape:
+            text += "[()]" if eqn.prim.name != "index" else ""
+        return text
+
+    def _odd(self, eqn: Eqn) -> bool:
+        """Methods and indices do not work on what may be a Python number."""
+        return eqn.prim.family != "elementwise" and any(not v.aval.shape for v in eqn.invars[:1])
+
+    def form(self, eqn: Eqn, args: list[str]) -> str:
+        """The code form of a primitive, its helpers bound; arguments are filled in afterwards,
+        so that an argument is never taken for a helper."""
+        slots = [f"\x00{i}\x00" for i in range(len(args))]
+        text = _CALLED.sub(self._helper, eqn.prim.code(*slots, **eqn.params))  # type: ignore[misc]
+        return _SLOT.sub(lambda m: args[int(m[1])], text)
+
+    def _helper(self, match: Any) -> str:
+        word = match[0]
+        stem, _, method = word.rpartition("_")
+        if method in ("reduce", "accumulate"):
+            return self.bind(word, cupy.reducer(self.xp, stem, method))
+        if hasattr(self.xp, word):
+            return self.bind(word, getattr(self.xp, word))
+        return str(word)
+
+    # -- numbers -------------------------------------------------------------------------------
+
+    def scalar(self, eqn: Eqn, args: list[str]) -> str | None:
+        """An operation without axes: operators where they mean the same, else None."""
+        out, prim = eqn.outvars[0].aval, eqn.prim
+        if not self.host:
+            return None
+        name = prim.ufunc or prim.name
+        plain = prim.ufunc is not None and not eqn.params
+        if plain and name in _OPERATORS and not any(v.aval.dtype.kind == "b" for v in eqn.invars):
+            if not (all(v.aval.weak for v in eqn.invars) and name in _PYTHON_RAISES):
                 return f"{args[0]} {_OPERATORS[name]} {args[1]}"
-            return f"{self.bind('python_' + name, partial(_python, name))}({', '.join(args)})"
-        if name == "negative" and not shape:
+        if out.weak:
+            return self._python(eqn, args)
+        if plain and name == "negative":
             return f"-{args[0]}"
-        self.bind(name, getattr(self.xp, name))
-        spare = self.reusable(eqn)
-        if spare is not None and len(eqn.invars) <= 2:
-            self.owned.pop(spare)
-            out = "out=" if name in _KEYWORD_OUT else ""
-            args = [*args, out + self.names[spare]]
+        if prim.name == "select":
+            return self._choice(eqn, args)
+        if (
+            prim.name == "convert"
+            and out.dtype.kind in "fc"
+            and eqn.invars[0].aval.dtype.kind in "biuf"
+        ):
+            return f"{self.bind(out.dtype.name, out.dtype.type)}({args[0]})"
+        return None
+
+    def _python(self, eqn: Eqn, args: list[str]) -> str:
+        """Python numbers raise where NumPy has inf or nan: its answer, as a Python number."""
+        if eqn.prim.name == "negative":
+            return f"-{args[0]}"
+        value = partial(_python, partial(eqn.prim.value, np, **eqn.params))
+        stem = "python_" + eqn.prim.name
+        name = self.fresh(stem, value) if eqn.params else self.bind(stem, value)
         return f"{name}({', '.join(args)})"
 
-    def _bind_words(self, text: str) -> None:
-        """Bind the function names that a code form uses (``where``, ``add_reduce``)."""
-        for word in _words(text):
-            if word in self.globals or word in self.names.used:  # a helper, or a variable
-                continue
-            stem, _, method = word.rpartition("_")
-            if method in ("reduce", "accumulate"):
-                self.bind(word, reducer(self.xp, stem, method))
-            elif hasattr(self.xp, word):
-                self.bind(word, getattr(self.xp, word))
+    def _choice(self, eqn: Eqn, args: list[str]) -> str:
+        mask, *sides = eqn.invars
+        aval = eqn.outvars[0].aval
+        if any(v.aval is not aval or v in self.memory.inputs for v in sides):
+            return f"{self.bind('where', self.xp.where)}({', '.join(args)})[()]"
+        return f"{args[1]} if {args[0]} else {args[2]}"
 
     # -- outputs -------------------------------------------------------------------------------
 
@@ -223,44 +292,35 @@ class Writer:
         parts = []
         for v in jaxpr.outvars:
             text = self.atom(v)
-            if v.__class__ is Var and v.aval.shape:
-                root = self.memory(v)
-                if root in taken or root not in self.owned:
+            if v.__class__ is Literal:
+                if v.aval.shape:
                     text = f"{self.bind('array', self.xp.array)}({text})"
-                elif root is not v:  # a view of our own memory: whole, if it is contiguous
+            elif v.aval.shape or not self.host:
+                root = self.memory.of(v)
+                if not v.aval.weak and (
+                    root is not v or root in taken or v not in self.memory.owned
+                ):
                     text = f"{self.bind('array', self.xp.array)}({text})"
                 taken.add(root)
+            elif not v.aval.weak:
+                text = self._number_out(v, text)
             parts.append(text)
         return ", ".join(parts) + ("," if len(parts) == 1 else "")
 
-
-_WORD = str.maketrans({"-": "m", ".": "_", "+": "p"})
-
-
-def _words(text: str) -> Iterable[str]:
-    word = ""
-    for char in text + " ":
-        if char.isalnum() or char == "_":
-            word += char
-        else:
-            if word and not word[0].isdigit():
-                yield word
-            word = ""
+    def _number_out(self, v: Any, text: str) -> str:
+        """A scalar of the dtype it should have: inputs may be bools or arrays without axes."""
+        if v in self.memory.inputs or v in self.memory.owned:
+            return f"{self.bind('as_scalar', _as_scalar)}({text})"
+        return text
 
 
-def _python(name: str, x: Any, y: Any) -> Any:
-    """Python numbers raise where NumPy gives inf or nan: take NumPy's answer."""
+_WORDS = {"-": "m", ".": "_", "+": "p"}
+
+
+def _as_scalar(x: Any) -> Any:
+    return x[()] if x.__class__ is np.ndarray else x
+
+
+def _python(value: Any, *xs: Any) -> Any:
     with np.errstate(all="ignore"):
-        return getattr(np, name)(x, y).item()
-
-
-def reducer(xp: Any, ufunc: str, method: str) -> Any:
-    """``np.add.reduce`` by name; CuPy has functions instead of ufunc methods."""
-    if xp is np:
-        return getattr(getattr(np, ufunc), method)
-    names = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min",
-             "logical_and": "all", "logical_or": "any"}  # fmt: skip
-    if method == "accumulate":
-        names = {"add": "cumsum", "multiply": "cumprod", "maximum": "cummax", "minimum": "cummin"}
-    function = getattr(xp, names[ufunc], None)
-    return function
+        return value(*xs).item()

@@ -1,8 +1,8 @@
 """Simplification: inlining, common subexpressions, constant folding, algebra, dead code.
 
 One forward walk rewrites equations over what is already known of their operands, one backward
-walk drops what nobody needs. IEEE meaning is kept: nothing here changes a NaN, an infinity or
-the sign of a zero.
+walk drops what nobody needs. IEEE meaning is kept: nothing here changes a NaN or an
+infinity; sums of products and small powers may differ in the last bit.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from funcgrad.compiler.rewrites import ALGEBRA, folded, sum_of_products
 from funcgrad.ir.avals import broadcast_shapes, python_kind
 from funcgrad.ir.jaxpr import Atom, Eqn, Jaxpr, Literal, Var, dead_code
 from funcgrad.ops.call import inlined
-from funcgrad.ops.elementwise import add, convert, divide, multiply, negative
+from funcgrad.ops.elementwise import add
 from funcgrad.ops.indexing import add_at, embed, index_shape
+from funcgrad.ops.reductions import reduce_sum
 from funcgrad.ops.shaping import broadcast_to, full, reshape, transpose
 
 __all__ = ["simplify"]
@@ -62,11 +64,13 @@ class _Simplifier:
         if not eqn.prim.effect:
             key = (eqn.prim, invars, tuple(eqn.params.items()))
             old = self.seen.get(key)
-            if old is not None:
+            if old is not None and old[0].aval is outvars[0].aval:
                 self.env.update(zip(outvars, old, strict=True))
                 return
             self.seen[key] = outvars
-        new = eqn if invars == eqn.invars and outvars is eqn.outvars else eqn.replace(invars, outvars)
+        new = (
+            eqn if invars == eqn.invars and outvars is eqn.outvars else eqn.replace(invars, outvars)
+        )
         self.eqns.append(new)
         for v in outvars:
             self.maker[v] = new
@@ -100,7 +104,13 @@ class _Simplifier:
                 continue
             if made.invars[0].aval.shape != index_shape(part.aval.shape, made.params["items"]):
                 continue
-            new = Eqn(add_at, (x, made.invars[0]), {"items": made.params["items"]}, eqn.outvars, eqn.source)
+            new = Eqn(
+                add_at,
+                (x, made.invars[0]),
+                {"items": made.params["items"]},
+                eqn.outvars,
+                eqn.source,
+            )
             self.emit(new, new.invars, new.outvars)
             return True
         return False
@@ -112,42 +122,23 @@ class _Simplifier:
 
     def algebra(self, eqn: Eqn, xs: tuple[Atom, ...]) -> Atom | None:
         """A simpler atom that equals ``prim(*xs)``, or None."""
-        prim, aval = eqn.prim, eqn.outvars[0].aval
         if all(x.__class__ is Literal and not x.aval.shape for x in xs):
-            return _folded(eqn, xs)
-        if prim is multiply:
-            for one, other in (xs, xs[::-1]):
-                if _is_number(one, 1) and other.aval.dtype == aval.dtype:
-                    return other
-        elif prim is divide and _is_number(xs[1], 1) and xs[0].aval.dtype == aval.dtype:
-            return xs[0]
-        elif prim is negative:
-            inner = self.maker.get(xs[0])  # type: ignore[arg-type]
-            if inner is not None and inner.prim is negative:
-                return inner.invars[0]
-        elif prim is convert and xs[0].aval.dtype == aval.dtype and not xs[0].aval.weak:
-            return xs[0]
-        return None
+            aval, value = eqn.outvars[0].aval, folded(eqn, xs)
+            return (
+                None if value is None else Literal(python_kind(aval)(value) if aval.weak else value)
+            )
+        rule = ALGEBRA.get(eqn.prim)
+        return None if rule is None else rule(self, eqn, xs)
+
+    def new(self, eqn: Eqn, prim: Any, *xs: Atom) -> Any:
+        """The result of another operation, in the place of ``eqn``."""
+        (aval,) = prim.out_avals(tuple([x.aval for x in xs]), {})
+        out = Var(aval, eqn.outvars[0].name)
+        self.emit(Eqn(prim, xs, {}, (out,), eqn.source), xs, (out,))
+        return self.read(out)
 
 
-def _is_number(x: Atom, number: int) -> bool:
-    return x.__class__ is Literal and x.value == number  # type: ignore[union-attr]
-
-
-def _folded(eqn: Eqn, xs: tuple[Atom, ...]) -> Literal | None:
-    """The value of an equation over literals."""
-    aval = eqn.outvars[0].aval
-    try:
-        with np.errstate(all="ignore"):
-            value = eqn.prim.value(np, *[x.value for x in xs], **eqn.params)  # type: ignore
-    except Exception:  # it will fail at run time too, with the right line
-        return None
-    value = np.asarray(value)[()]
-    number = python_kind(aval)(value) if aval.weak else aval.dtype.type(value)
-    return Literal(number)
-
-
-# -- shaping ----------------------------------------------------------------------------------------
+# -- shaping --------------------------------------------------------------------------------
 
 
 def _reshape(s: _Simplifier, eqn: Eqn, invars: tuple[Atom, ...]) -> Atom | None:
@@ -210,5 +201,6 @@ def _full(s: _Simplifier, eqn: Eqn, invars: tuple[Atom, ...]) -> Atom | None:
 
 
 _RULES: dict[Any, Any] = {
-    reshape: _reshape, transpose: _transpose, broadcast_to: _broadcast, full: _full,
+    reduce_sum: sum_of_products, reshape: _reshape, transpose: _transpose,
+    broadcast_to: _broadcast, full: _full,
 }  # fmt: skip

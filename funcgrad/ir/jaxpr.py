@@ -122,8 +122,8 @@ def dead_code(eqns: Sequence[Eqn], outs: Iterable[Atom]) -> list[Eqn]:
     needed = {v for v in outs if v.__class__ is Var}
     kept: list[Eqn] = []
     for eqn in reversed(eqns):
-        if eqn.prim.effect or any(v in needed for v in eqn.outvars):
+        if eqn.prim.effect or not needed.isdisjoint(eqn.outvars):
             kept.append(eqn)
-            needed.update(v for v in eqn.invars if v.__class__ is Var)
+            needed.update([v for v in eqn.invars if v.__class__ is Var])
     kept.reverse()
     return kept

@@ -69,14 +69,16 @@ class Primitive:
 
     def out_avals(self, avals: tuple[Any, ...], params: dict[str, Any]) -> tuple[Any, ...]:
         """The avals of the results, always as a tuple; remembered, since types recur."""
-        key: Any = None
-        if not params:  # params may be large (jaxprs, shapes): only the plain case is kept
-            found = self.types.get(avals)
+        key: Any = avals
+        if params:  # 2 and 2.0 are equal, and not the same exponent
+            key = (avals, *[(k, v.__class__, v) for k, v in params.items()])
+        plain = not self.multiple  # loops and calls have jaxprs as params: not to be kept alive
+        if plain:
+            found = self.types.get(key)
             if found is not None:
                 return found
-            key = avals
         out = self.type(*avals, **params)
         out = tuple(out) if self.multiple else (out,)
-        if key is not None and len(self.types) < 4096:
+        if plain and len(self.types) < 4096:
             self.types[key] = out
         return out

@@ -67,6 +67,16 @@ def _inline(jaxpr: Jaxpr, custom: bool, families: set[str]) -> Jaxpr:
     return Jaxpr(jaxpr.invars, eqns, [read(v) for v in jaxpr.outvars])
 
 
+def with_numbers(jaxpr: Jaxpr, numbers: dict[Any, Any]) -> Jaxpr:
+    """The program with numbers written in where these inputs were."""
+    if not numbers:
+        return jaxpr
+    eqns: list[Eqn] = []
+    args = [Literal(numbers[v]) if v in numbers else v for v in jaxpr.invars]
+    outs = splice(eqns, inlined(jaxpr), args)
+    return Jaxpr([v for v in jaxpr.invars if v not in numbers], eqns, outs)
+
+
 def splice(eqns: list[Eqn], jaxpr: Jaxpr, args: Any) -> list[Any]:
     """Append a copy of a jaxpr's equations over ``args``; returns its outputs."""
     names: dict[Any, Any] = dict(zip(jaxpr.invars, args, strict=True))

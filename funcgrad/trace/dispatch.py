@@ -25,6 +25,7 @@ class Hooks:
 
     def __init__(self) -> None:
         self.apply: Callable[..., Any] = _missing
+        self.run: Callable[..., Any] = _missing
         self.stack: Callable[..., Any] = _missing
         self.into: Callable[..., Any] = _missing
         self.ufunc: Callable[..., Any] = _missing

@@ -14,13 +14,15 @@ from funcgrad import config
 from funcgrad.ir.avals import Aval
 from funcgrad.ir.jaxpr import Atom, Eqn, Jaxpr, Var
 
-__all__ = ["Node", "Root", "path_jaxpr", "roots_of"]
+__all__ = ["Node", "Root", "path_captures", "path_jaxpr", "roots_of"]
 
 
 class Node:
     """One step of a path: an equation, the values it captured, or a demand for a value."""
 
-    __slots__ = ("captured", "derived", "edges", "eqn", "out", "outs", "parent", "segment", "shared")
+    __slots__ = (
+        "captured", "derived", "edges", "eqn", "out", "outs", "parent", "segment", "shared",
+    )  # fmt: skip
 
     def __init__(self, parent: Node | None, eqn: Eqn | None = None, captured: Any = ()):
         self.parent = parent
@@ -52,12 +54,13 @@ class Root(Node):
         if self.count > config.tree_nodes:
             self.edges, self.count = {}, 0
             self.positions = {v: i for i, v in enumerate(self.invars)} | {
-                v: p for v, p in self.positions.items() if v in _captured(child)
+                v: p for v, p in self.positions.items() if v in path_captures(child)
             }
         return child
 
 
-def _captured(node: Node | None) -> set[Var]:
+def path_captures(node: Node | None) -> set[Var]:
+    """Captured variables between the root and a node."""
     found: set[Var] = set()
     while node is not None:
         found.update(node.captured)

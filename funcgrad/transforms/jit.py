@@ -20,11 +20,12 @@ from funcgrad.backends.program import program_of, run
 from funcgrad.errors import ConcretizationError
 from funcgrad.ir.avals import aval_of
 from funcgrad.ir.jaxpr import Jaxpr, Var
+from funcgrad.ops.call import with_numbers
 from funcgrad.trace.core import Decision, Raised, Trace, running
 from funcgrad.trace.guards import Guard, guards_of, random_reads
 from funcgrad.trace.purity import Watch
 from funcgrad.trace.source import here
-from funcgrad.trace.tree import Root
+from funcgrad.trace.tree import Root, path_captures
 from funcgrad.transforms.tracing import Traced, argument_names, name_of, run_trace, transformed
 from funcgrad.tree import flatten, paths, unflatten
 
@@ -246,9 +247,12 @@ class Compiled:
             with Watch(generators, random_reads(self.f)):
                 traced = run_trace(t, self.caller(rebuild))
             found = traced.derive("jit", lambda jaxpr: jaxpr)
-            out = traced.apply(found)
-            self.keep(entry, traced, found, guards, fresh)
+            leaf = self.keep(entry, traced, found, guards, fresh)
             self.entries[key] = entry
+            try:
+                out = run(leaf.jaxpr, traced.values(leaf.jaxpr))
+            finally:
+                t.release()
             return unflatten(traced.treedef, list(out))
 
     def new_trace(self, entry: Entry, leaves: list[Any]) -> Trace:
@@ -267,13 +271,14 @@ class Compiled:
 
         return call
 
-    def keep(self, entry: Entry, traced: Traced, found: Any, guards: list[Guard], fresh: bool) -> None:
+    def keep(self, entry: Entry, traced: Traced, found: Any, guards: list[Guard], fresh: bool) -> Leaf:
         t = traced.trace
+        captures = path_captures(t.node)
         reachable = {id(g.value) for g in guards if g.kind == "array"}
         originals = dict(t.originals or ())
         captured = set()
         for var, position in entry.root.positions.items():
-            if len(entry.root.invars) <= position < len(t.inputs) and var in path_captures(t.node):
+            if len(entry.root.invars) <= position < len(t.inputs) and var in captures:
                 value = t.inputs[position]
                 original = originals.get(position)
                 if original is not None and id(original) in reachable and np.array_equal(original, value):
@@ -284,10 +289,12 @@ class Compiled:
             for guard in guards:
                 guard.freeze_content(captured)
             entry.guards = guards
-        leaf = Leaf(found[0], traced.treedef)
+        numbers = {v: x for v in captures if (x := entry.consts.get(v)).__class__ in _NUMBERS}
+        leaf = Leaf(with_numbers(found[0], numbers), traced.treedef)
         leaf.fixed = [entry.consts[v] for v in leaf.jaxpr.invars[len(entry.root.invars) :] if v in entry.consts]
         entry.leaves.append(leaf)
         grow(entry, t, leaf)
+        return leaf
 
     def outdated(self, key: Any, guard: Guard) -> None:
         self.reasons.append(guard.describe())
@@ -344,12 +351,7 @@ def _is_traceable(x: Any) -> bool:
     return hasattr(x, "shape") and hasattr(x, "dtype")
 
 
-def path_captures(node: Any) -> set[Var]:
-    found: set[Var] = set()
-    while node is not None:
-        found.update(node.captured)
-        node = node.parent
-    return found
+_NUMBERS = (float, int, complex)
 
 
 def grow(entry: Entry, t: Trace, leaf: Leaf) -> None:

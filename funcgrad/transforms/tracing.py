@@ -89,6 +89,11 @@ class Traced:
             found = node.derived.setdefault(("jaxpr", outs), made)
         return found
 
+    def values(self, jaxpr: Jaxpr) -> list[Any]:
+        """What this run has for the inputs of a program."""
+        inputs, known, positions = self.trace.inputs, self.trace.known, self.trace.root.positions
+        return [inputs[positions[v]] if v in positions else known[v] for v in jaxpr.invars]
+
     def apply(self, derived: Any, extra: Sequence[Any] = ()) -> tuple[Any, ...]:
         """Run a derived program on this run's inputs, or record it where they are traced."""
         jaxpr, known = derived

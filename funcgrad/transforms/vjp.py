@@ -47,7 +47,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     >>> from funcgrad import linearize
     >>> y, f_jvp = linearize(lambda x: x**2, 3.0)
     >>> y, f_jvp(1.0), f_jvp(2.0)
-    (9.0, 6.0, 12.0)
+    (9.0, np.float64(6.0), np.float64(12.0))
     """
     run = _Split(f, "linearize", primals, False)
 
