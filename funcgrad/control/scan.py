@@ -59,6 +59,8 @@ def _value(
         carry = list(outs[:n_carry])
         for y, out in zip(ys, outs[n_carry:], strict=True):
             y.append(out)
+    if not steps:  # results are the program's own, to write into: never an operand itself
+        carry = [xp.array(c) for c in carry]
     avals = [v.aval for v in body.outvars[n_carry:]]
     return (*carry, *(stack(xp, y, a, reverse) for y, a in zip(ys, avals, strict=True)))
 

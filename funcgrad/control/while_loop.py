@@ -61,13 +61,16 @@ def _type(*avals: Aval, cond: Jaxpr, body: Jaxpr, n_cond: int, n_body: int, n_ca
 def _value(
     xp: Any, *operands: Any, cond: Jaxpr, body: Jaxpr, n_cond: int, n_body: int, n_carry: int
 ) -> Any:
-    asks, consts, carry = _parts(operands, n_cond, n_body)
+    asks, consts, init = _parts(operands, n_cond, n_body)
+    carry = init
     ys: list[list[Any]] = [[] for _ in body.outvars[n_carry:]]
     while hooks.run(cond, (*asks, *carry))[0]:
         outs = hooks.run(body, (*consts, *carry))
         carry = list(outs[:n_carry])
         for y, out in zip(ys, outs[n_carry:], strict=True):
             y.append(out)
+    if carry is init:  # results are the program's own, to write into: never an operand itself
+        carry = [xp.array(c) for c in init]
     avals = [v.aval for v in body.outvars[n_carry:]]
     return (*carry, *(stack(xp, y, a) for y, a in zip(ys, avals, strict=True)))
 
