@@ -34,7 +34,9 @@ from funcgrad.tree import flatten, unflatten
 __all__ = ["map", "scan"]
 
 
-def _parts(xs: Sequence[Any], n_consts: int, n_carry: int) -> tuple[list[Any], list[Any], list[Any]]:
+def _parts(
+    xs: Sequence[Any], n_consts: int, n_carry: int
+) -> tuple[list[Any], list[Any], list[Any]]:
     middle = n_consts + n_carry
     return list(xs[:n_consts]), list(xs[n_consts:middle]), list(xs[middle:])
 
@@ -43,7 +45,9 @@ def _stacked(aval: Aval, length: int | None) -> Aval:
     return array_aval((-1 if length is None else length, *aval.shape), aval.dtype)
 
 
-def _type(*avals: Aval, body: Jaxpr, n_consts: int, n_carry: int, length: Any, reverse: bool) -> Any:
+def _type(
+    *avals: Aval, body: Jaxpr, n_consts: int, n_carry: int, length: Any, reverse: bool
+) -> Any:
     outs = body.out_avals
     return (*outs[:n_carry], *(_stacked(a, length) for a in outs[n_carry:]))
 
@@ -87,10 +91,12 @@ def padded(xp: Any, arrays: list[Any]) -> list[Any]:
     return out
 
 
-# -- derivatives ----------------------------------------------------------------------------------
+# -- derivatives ---------------------------------------------------------------------------------
 
 
-def carry_flags(body: Jaxpr, active: tuple[bool, ...], n_consts: int, n_carry: int) -> tuple[bool, ...]:
+def carry_flags(
+    body: Jaxpr, active: tuple[bool, ...], n_consts: int, n_carry: int
+) -> tuple[bool, ...]:
     """The active inputs of a body once tangents have gone round the loop."""
     while True:
         _, outs = jvp_jaxpr(body, active)
@@ -102,13 +108,17 @@ def carry_flags(body: Jaxpr, active: tuple[bool, ...], n_consts: int, n_carry: i
         active = tuple(flags)
 
 
-def tangent_atoms(builder: Builder, eqn_invars: Sequence[Any], given: Sequence[Any], active: Any) -> list[Any]:
+def tangent_atoms(
+    builder: Builder, eqn_invars: Sequence[Any], given: Sequence[Any], active: Any
+) -> list[Any]:
     """One atom for each active input: its tangent, or zeros where it has none yet."""
     out = []
     for v, t, on in zip(eqn_invars, given, active, strict=True):
         if on:
             aval = tangent_aval(v.aval)
-            out.append(builder.atom(ops.full(0, shape=aval.shape, dtype=aval.dtype) if t is None else t))
+            out.append(
+                builder.atom(ops.full(0, shape=aval.shape, dtype=aval.dtype) if t is None else t)
+            )
     return out
 
 
@@ -138,7 +148,11 @@ def _fused(builder: Builder, eqn: Eqn, active: Any, tangents: Any) -> Any:
     consts, carry, xs = _parts(eqn.invars, nc, nk)
     carry_t = [Var(tangent_aval(v.aval)) for v, f in zip(eqn.outvars[:nk], on, strict=False) if f]
     ys_t = [Var(tangent_aval(v.aval)) for v, f in zip(eqn.outvars[nk:], on[nk:], strict=True) if f]
-    params = p | {"body": new_body, "n_consts": nc + len(tangents[0]), "n_carry": nk + len(tangents[1])}
+    params = p | {
+        "body": new_body,
+        "n_consts": nc + len(tangents[0]),
+        "n_carry": nk + len(tangents[1]),
+    }
     invars = (*consts, *tangents[0], *carry, *tangents[1], *xs, *tangents[2])
     outs = (*eqn.outvars[:nk], *carry_t, *eqn.outvars[nk:], *ys_t)
     builder.eqns.append(Eqn(eqn.prim, invars, params, outs, eqn.source))
@@ -146,7 +160,7 @@ def _fused(builder: Builder, eqn: Eqn, active: Any, tangents: Any) -> Any:
 
 
 def fused_body(body: Jaxpr, active: Any, nc: int, nk: int) -> tuple[Jaxpr, tuple[bool, ...]]:
-    """The body over primals and tangents, each kind beside its own, and the flags of its outputs."""
+    """The body over primals and tangents, each kind by itself, and the flags of its outputs."""
     made, flags = jvp_jaxpr(body, active)
     n_in, n_out = len(body.invars), len(body.outvars)
     on = (*active[nc : nc + nk], *flags[nk:])
@@ -156,7 +170,9 @@ def fused_body(body: Jaxpr, active: Any, nc: int, nk: int) -> tuple[Jaxpr, tuple
     own = [next(rest) if f else None for f in flags]
     with Builder() as b:
         b.eqns.extend(made.eqns)
-        ts = [zero_or(b, t, v) if f else None for t, v, f in zip(own, body.outvars, on, strict=True)]
+        ts = [
+            zero_or(b, t, v) if f else None for t, v, f in zip(own, body.outvars, on, strict=True)
+        ]
     outs = (*made.outvars[:nk], *(t for t in ts[:nk] if t is not None),
             *made.outvars[nk:n_out], *(t for t in ts[nk:] if t is not None))  # fmt: skip
     return Jaxpr((*consts, *tc, *carry, *tk, *xs, *tx), b.eqns, outs), on
@@ -170,7 +186,7 @@ def zero_or(b: Builder, atom: Any, v: Any) -> Any:
 def _split(builder: Builder, eqn: Eqn, active: Any, tangents: Any) -> Any:
     """Reverse mode: a primal loop that stacks residuals, and a linear loop that reads them."""
     p = eqn.params
-    body, nc, nk, length = p["body"], p["n_consts"], p["n_carry"], p["length"]
+    body, nc, length = p["body"], p["n_consts"], p["length"]
     cut = linearized(body, active)
     fixed, saved = divided(cut, body.invars[:nc])
     primal = Jaxpr(body.invars, cut.primal, (*cut.jaxpr.outvars, *saved))
@@ -230,7 +246,8 @@ def _transpose(
     ys_on = tuple(ct is not None for ct in cts[n_carry:])
     wanted = (*const_on, *(True,) * n_carry, *x_on)
     back = body.derive(
-        ("scan transposed", wanted, ys_on), lambda: _back_body(body, wanted, ys_on, n_consts, n_carry)
+        ("scan transposed", wanted, ys_on),
+        lambda: _back_body(body, wanted, ys_on, n_consts, n_carry),
     )
     sums = [_zeros(v.aval) for v, on in zip(body.invars, const_on, strict=False) if on]
     ct_carry = [_zeros(v.aval) if ct is None else ct
@@ -259,7 +276,9 @@ def _back_body(body: Jaxpr, wanted: Any, ys_on: Any, nc: int, nk: int) -> Jaxpr:
     n_fixed = sum(not on for on in wanted[:nc])
     others, cts = back.invars[:n_others], back.invars[n_others:]
     with Builder() as b:
-        sums = b.inputs([tangent_aval(v.aval) for v, on in zip(body.invars, wanted[:nc], strict=False) if on])
+        sums = b.inputs(
+            [tangent_aval(v.aval) for v, on in zip(body.invars, wanted[:nc], strict=False) if on]
+        )
         ys = [ct if on else b.atom(_zeros(ct.aval)) for ct, on in zip(cts[nk:], ys_on, strict=True)]
         outs = splice(b.eqns, back, (*others, *cts[:nk], *ys))
         added = [b.atom(ops.add(s, b.read(o))) for s, o in zip(sums, outs, strict=False)]
@@ -269,10 +288,12 @@ def _back_body(body: Jaxpr, wanted: Any, ys_on: Any, nc: int, nk: int) -> Jaxpr:
     return Jaxpr(invars, b.eqns, (*added, *rest))
 
 
-# -- batching ---------------------------------------------------------------------------------------
+# -- batching ------------------------------------------------------------------------------------
 
 
-def loop_flags(body: Jaxpr, size: int, flags: tuple[bool, ...], nc: int, nk: int) -> tuple[bool, ...]:
+def loop_flags(
+    body: Jaxpr, size: int, flags: tuple[bool, ...], nc: int, nk: int
+) -> tuple[bool, ...]:
     """The batched inputs of a body once batches have gone round the loop."""
     while True:
         _, outs = batch_jaxpr(body, size, flags)
@@ -297,7 +318,9 @@ def _batch(
     carry = [spread(x, size) if on and not was else x
              for x, on, was in zip(carry, carry_on, batched[nc:], strict=False)]  # fmt: skip
     xs = [move_axis(x, 0, 1) if on else x for x, on in zip(xs, batched[nc + nk :], strict=True)]
-    outs = scan_(*consts, *carry, *xs, body=made, n_consts=nc, n_carry=nk, length=length, reverse=reverse)
+    outs = scan_(
+        *consts, *carry, *xs, body=made, n_consts=nc, n_carry=nk, length=length, reverse=reverse
+    )
     ys = [move_axis(y, 1, 0) if on else y for y, on in zip(outs[nk:], ys_on[nk:], strict=True)]
     return (*outs[:nk], *ys), (*carry_on, *ys_on[nk:])
 
@@ -308,7 +331,7 @@ scan_ = define(
 )  # fmt: skip
 
 
-# -- tracing a body -------------------------------------------------------------------------------------
+# -- tracing a body ------------------------------------------------------------------------------
 
 
 class Body:
@@ -350,7 +373,7 @@ def consts_first(jaxpr: Jaxpr, n: int) -> Jaxpr:
     def make() -> Jaxpr:
         return Jaxpr((*jaxpr.invars[n:], *jaxpr.invars[:n]), jaxpr.eqns, jaxpr.outvars)
 
-    return jaxpr.derive(("consts first", n), make) if len(jaxpr.invars) > n else jaxpr  # type: ignore
+    return jaxpr.derive(("consts first", n), make) if len(jaxpr.invars) > n else jaxpr
 
 
 def check_carry(who: str, f: Any, before: Any, after: Any) -> None:
@@ -360,7 +383,7 @@ def check_carry(who: str, f: Any, before: Any, after: Any) -> None:
         )
 
 
-# -- public -----------------------------------------------------------------------------------------------
+# -- public --------------------------------------------------------------------------------------
 
 
 def scan(
@@ -405,7 +428,9 @@ def scan(
     params = {"body": body.jaxpr, "n_consts": len(body.consts), "n_carry": len(carry),
               "length": n, "reverse": reverse}  # fmt: skip
     outs = bind(scan_, (*body.consts, *body.init, *leaves), tuple(params.items()))
-    return unflatten(carry_def, list(outs[: len(carry)])), unflatten(y_def, list(outs[len(carry) :]))
+    return unflatten(carry_def, list(outs[: len(carry)])), unflatten(
+        y_def, list(outs[len(carry) :])
+    )
 
 
 def _length(f: Any, leaves: list[Any], length: int | None) -> int:

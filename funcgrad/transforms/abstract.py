@@ -41,7 +41,7 @@ class AbstractTrace(Trace):
         name = f"'{var.name}' " if var.name else ""
         raise ConcretizationError(
             f"{self.where}: the value of {name}({var.aval}) is not known while tracing "
-            f"(at {here()}); use np.where, funcgrad.cond or funcgrad.while_loop for what depends on it"
+            f"(at {here()}); use np.where, funcgrad.cond or funcgrad.while_loop for what needs it"
         )
 
     def _run_now(self, node: Any) -> None:
@@ -65,7 +65,7 @@ def abstract(
 
 def captures(traced: Traced) -> list[Any]:
     """The values that a traced function took from outside, in the order of its inputs."""
-    return traced.trace.inputs[len(traced.trace.root.invars) :]
+    return list(traced.trace.inputs[len(traced.trace.root.invars) :])
 
 
 def with_outputs(jaxpr: Jaxpr, avals: Sequence[Aval]) -> Jaxpr:

@@ -143,7 +143,9 @@ class Compiled:
     def __init__(self, f: Any, static_argnums: Any, static_argnames: Any, branches: str):
         self.f = f
         self.nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
-        self.names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
+        self.names = (
+            (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
+        )
         self.branches = branches
         self.entries: dict[Any, Entry] = {}
         self.calls = self.traces = 0
@@ -159,7 +161,8 @@ class Compiled:
         if entry is not None:
             for guard in entry.guards:
                 if not guard.holds():
-                    entry = self.outdated(key, guard)
+                    self.outdated(key, guard)
+                    entry = None
                     break
             else:
                 found = follow(entry, leaves)
@@ -271,7 +274,9 @@ class Compiled:
 
         return call
 
-    def keep(self, entry: Entry, traced: Traced, found: Any, guards: list[Guard], fresh: bool) -> Leaf:
+    def keep(
+        self, entry: Entry, traced: Traced, found: Any, guards: list[Guard], fresh: bool
+    ) -> Leaf:
         t = traced.trace
         captures = path_captures(t.node)
         reachable = {id(g.value) for g in guards if g.kind == "array"}
@@ -281,7 +286,11 @@ class Compiled:
             if len(entry.root.invars) <= position < len(t.inputs) and var in captures:
                 value = t.inputs[position]
                 original = originals.get(position)
-                if original is not None and id(original) in reachable and np.array_equal(original, value):
+                if (
+                    original is not None
+                    and id(original) in reachable
+                    and np.array_equal(original, value)
+                ):
                     value = original
                     captured.add(id(original))
                 entry.consts[var] = value
@@ -291,7 +300,11 @@ class Compiled:
             entry.guards = guards
         numbers = {v: x for v in captures if (x := entry.consts.get(v)).__class__ in _NUMBERS}
         leaf = Leaf(with_numbers(found[0], numbers), traced.treedef)
-        leaf.fixed = [entry.consts[v] for v in leaf.jaxpr.invars[len(entry.root.invars) :] if v in entry.consts]
+        leaf.fixed = [
+            entry.consts[v]
+            for v in leaf.jaxpr.invars[len(entry.root.invars) :]
+            if v in entry.consts
+        ]
         entry.leaves.append(leaf)
         grow(entry, t, leaf)
         return leaf
@@ -313,7 +326,9 @@ class Compiled:
 
     @property
     def source(self) -> str:
-        return "\n".join(program_of(leaf.jaxpr).source for e in self.entries.values() for leaf in e.leaves)
+        return "\n".join(
+            program_of(leaf.jaxpr).source for e in self.entries.values() for leaf in e.leaves
+        )
 
     def explain(self) -> str:
         """Every signature, its paths with their programs, and why there were re-traces."""
