@@ -200,8 +200,9 @@ class _Batch:
                 f"vmap: examples decide differently (at {here()}) while axis {self.axis_name!r} "
                 "ties them together; use np.where or funcgrad.cond"
             )
+        before = self.splits
         self.splits += len(groups) - 1
-        if self.splits == 64:
+        if before < 64 <= self.splits:
             warnings.warn(f"vmap of {name_of(self.f)} split its batch into more than 64 parts",
                           stacklevel=2)  # fmt: skip
         found, treedef = [], None

@@ -197,7 +197,7 @@ def test_dataclasses_and_strings():
 
 
 def test_unhashable_static_argument():
-    with pytest.raises(TypeError, match="argument 1.*list.*cannot be hashed"):
+    with pytest.raises(TypeError, match=r"argument 1.*list.*cannot be hashed"):
         jit(lambda x, n: x, static_argnums=1)(1.0, [1, 2])
 
 
@@ -260,7 +260,7 @@ def test_impure_calls():
     assert seeded(1.0) == 1.0 + np.random.default_rng(0).normal()
 
 
-# -- what it says ------------------------------------------------------------------------------------
+# -- what it says --------------------------------------------------------------------------------
 
 
 def test_source_and_explanation():
