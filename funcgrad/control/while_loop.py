@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from funcgrad.control.scan import (
+from funcgrad.control.loops import (
     Body,
     carry_flags,
     check_carry,
@@ -21,10 +21,10 @@ from funcgrad.control.scan import (
     grouped,
     linear_loop,
     loop_flags,
-    scan,
     stack,
     tangent_atoms,
 )
+from funcgrad.control.scan import scan
 from funcgrad.errors import StructureError
 from funcgrad.ir.avals import Aval, array_aval
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
