@@ -13,6 +13,7 @@ from funcgrad.errors import DifferentiationError, StructureError
 from funcgrad.ir.avals import aval_of
 from funcgrad.ir.jaxpr import Jaxpr, Var, dead_code
 from funcgrad.ops.call import apply, inlined
+from funcgrad.trace.collector import paused
 from funcgrad.trace.core import Trace, running
 from funcgrad.trace.tracer import Tracer, is_traced
 from funcgrad.trace.tree import Root, path_jaxpr
@@ -75,7 +76,8 @@ class Traced:
         outs = self.outs if outs is None else outs
         found = node.derived.get((key, outs))
         if found is None:
-            made = with_known(make(self.jaxpr(outs)), self.trace.known)
+            with paused():
+                made = with_known(make(self.jaxpr(outs)), self.trace.known)
             found = node.derived.setdefault((key, outs), made)
         return found
 
