@@ -168,9 +168,7 @@ def _concatenate_transpose(cts: Any, operands: Any, axis: int) -> Any:
         shape = x.aval.shape if is_linear(x) else x.shape
         part = (ALL,) * axis + ((start, start + shape[axis], None),)
         start += shape[axis]
-        out.append(
-            ct_like(ops.index(cts[0], items=part), x.aval) if is_linear(x) else None
-        )
+        out.append(ct_like(ops.index(cts[0], items=part), x.aval) if is_linear(x) else None)
     return out
 
 
@@ -200,7 +198,7 @@ flip = structural(
 
 full = structural(
     "full", type=lambda v, shape, dtype: array_aval(shape, dtype),
-    value=lambda xp, v, shape, dtype: xp.full(shape, v, dtype=dtype),
+    value=lambda xp, v, shape, dtype: xp.full([max(n, 0) for n in shape], v, dtype=dtype),
     transpose=lambda cts, xs, shape, dtype: [ct_like(cts[0], xs[0].aval)],
     batch=lambda size, xs, batched, shape, dtype: (
         broadcast_to(

@@ -1,6 +1,6 @@
 """What every public transform does around its jaxpr: trace a call, derive, run.
 
-    leaves --trace--> leaf of the tree --derive (kept on the leaf)--> program --run--> outputs
+leaves --trace--> leaf of the tree --derive (kept on the leaf)--> program --run--> outputs
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Traced:
             return x._var
         if not (hasattr(x, "dtype") or isinstance(x, (int, float, complex))):
             raise StructureError(
-                f"{self.who}the function returned {type(x).__name__} {x!r:.40}; outputs must be arrays or "
-                "numbers (pytrees of them)"
+                f"{self.who}the function returned {type(x).__name__} {x!r:.40}; outputs must be "
+                "arrays or numbers (pytrees of them)"
             )
         return self.trace.lift(x)
 
@@ -87,7 +87,7 @@ class Traced:
         if found is None:
             made = path_jaxpr(node, self.trace.root, outs)
             found = node.derived.setdefault(("jaxpr", outs), made)
-        return found
+        return found  # type: ignore[no-any-return]
 
     def values(self, jaxpr: Jaxpr) -> list[Any]:
         """What this run has for the inputs of a program."""
@@ -247,7 +247,9 @@ def unflatten_all(defs: list[tuple[Any, int]], leaves: Sequence[Any]) -> list[An
     return out
 
 
-def differentiable(who: str, x: Any, path: str, allow_int: bool = False, holomorphic: bool = False) -> Any:
+def differentiable(
+    who: str, x: Any, path: str, allow_int: bool = False, holomorphic: bool = False
+) -> Any:
     """The leaf as it is differentiated: Python ints become floats, integer arrays are refused."""
     if is_traced(x):
         aval = x.aval

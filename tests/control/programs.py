@@ -36,13 +36,13 @@ def backwards_in_python(x):
 
 
 def grown(x):
-    return while_loop(lambda c: c**2 < 50 * x, lambda c: c * 1.3 + x * np.sin(c), x * 2.0)
+    return while_loop(lambda c: c**2 < 50 * x, lambda c: c * 1.3 + 0.1 * x * np.sin(c), x * 2.0)
 
 
 def grown_in_python(x):
     c = x * 2.0
     while c**2 < 50 * x:
-        c = c * 1.3 + x * np.sin(c)
+        c = c * 1.3 + 0.1 * x * np.sin(c)
     return c
 
 
