@@ -19,7 +19,7 @@ import numpy as np
 from funcgrad import config
 from funcgrad.trace.tree import unwrapped
 
-__all__ = ["Guard", "guards_of"]
+__all__ = ["Guard", "codes_of", "guards_of"]
 
 _LIBRARY = tuple(
     {
@@ -111,7 +111,7 @@ def fingerprint(value: Any, depth: int = _DEPTH) -> Any:
 def random_reads(function: Any) -> list[str]:
     """Where a function, or one it calls, mentions a random draw or a generator: name and line."""
     found: list[str] = []
-    for code, scope in _codes(function):
+    for code, scope in codes_of(function):
         name, line = "", code.co_firstlineno
         for step in dis.get_instructions(code):
             line = step.starts_line or line
@@ -126,7 +126,7 @@ def random_reads(function: Any) -> list[str]:
     return found
 
 
-def _codes(function: Any) -> list[tuple[CodeType, dict[str, Any]]]:
+def codes_of(function: Any) -> list[tuple[CodeType, dict[str, Any]]]:
     """The code of a function and of the user's functions it reads, each with what it can see."""
     out: list[tuple[CodeType, dict[str, Any]]] = []
     todo, seen = [function], set()

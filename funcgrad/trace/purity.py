@@ -6,11 +6,13 @@ import gc
 import random
 import sys
 import time
+from types import BuiltinFunctionType, CodeType
 from typing import Any
 
 import numpy as np
 
 from funcgrad.errors import ImpureCallError
+from funcgrad.trace.guards import codes_of
 from funcgrad.trace.source import here
 
 __all__ = ["Watch"]
@@ -20,17 +22,43 @@ _CLOCKS = {time.time, time.perf_counter, time.monotonic, time.process_time, time
 _ENTROPY = random.SystemRandom.getrandbits.__code__  # where an unseeded default_rng() begins
 
 
-class Watch:
-    """Context in which a clock or a random draw raises ImpureCallError with its line."""
+_NAMES = {f.__name__ for f in _CLOCKS} | {"random", "randbits", "default_rng", "secrets"}
 
-    def __init__(self, generators: list[Any], mentioned: list[str]):
+
+def mentions_clock(function: Any) -> bool:
+    """Whether the function's code, or that of functions it calls, speaks of clocks or draws."""
+    return any(
+        not _NAMES.isdisjoint(_names(code)) or any(_is_clock(v) for v in scope.values())
+        for code, scope in codes_of(function)
+    )
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = [_names(c) for c in code.co_consts if isinstance(c, CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _is_clock(value: Any) -> bool:
+    if isinstance(value, BuiltinFunctionType):
+        return value in _CLOCKS or isinstance(value.__self__, random.Random)
+    return isinstance(value, (np.random.Generator, np.random.RandomState, random.Random))
+
+
+class Watch:
+    """Context in which a clock or a random draw raises ImpureCallError with its line.
+
+    Each call is watched only where the code mentions such a thing: it slows tracing down.
+    """
+
+    def __init__(self, function: Any, generators: list[Any], mentioned: list[str]):
+        self.function = function
         self.generators = generators  # numpy Generators that the function can reach
         self.mentioned = mentioned  # like np.random.normal (model.py:12)
         self.found: str | None = None
 
     def __enter__(self) -> Watch:
         self.before = self._states()
-        self.profiled = sys.getprofile() is None
+        self.profiled = sys.getprofile() is None and mentions_clock(self.function)
         if self.profiled:
             sys.setprofile(self._event)
         return self

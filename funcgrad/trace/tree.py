@@ -8,6 +8,7 @@ equation built. Nodes also keep what was derived from the path that ends there.
 from __future__ import annotations
 
 import weakref
+from types import MappingProxyType
 from typing import Any
 
 from funcgrad import config
@@ -15,6 +16,9 @@ from funcgrad.ir.avals import Aval
 from funcgrad.ir.jaxpr import Atom, Eqn, Jaxpr, Var
 
 __all__ = ["Node", "Root", "path_captures", "path_jaxpr", "roots_of"]
+
+
+_NOTHING: Any = MappingProxyType({})  # most nodes are no leaf, and derive nothing
 
 
 class Node:
@@ -29,11 +33,18 @@ class Node:
         self.eqn = eqn
         self.captured: tuple[Var, ...] = captured
         self.edges: dict[Any, Node] = {}
-        self.derived: dict[Any, Any] = {}
+        self.derived: Any = _NOTHING
         self.segment: Any = None
         self.shared = False  # captures something that later operations may share
         self.outs = eqn.outvars if eqn is not None else ()
         self.out = self.outs[0] if eqn is not None and not eqn.prim.multiple else None
+
+
+    def keep(self, key: Any, value: Any) -> Any:
+        """Remember what was derived from the path that ends here; the first to come stays."""
+        if self.derived is _NOTHING:
+            self.derived = {}
+        return self.derived.setdefault(key, value)
 
 
 class Root(Node):

@@ -19,6 +19,7 @@ from funcgrad.errors import ConcretizationError
 from funcgrad.ir.avals import aval_of
 from funcgrad.ir.jaxpr import Var
 from funcgrad.ops.call import with_numbers
+from funcgrad.trace.collector import paused
 from funcgrad.trace.core import Trace, running
 from funcgrad.trace.guards import Guard, guards_of, random_reads
 from funcgrad.trace.purity import Watch
@@ -202,12 +203,13 @@ class Compiled:
             t = self.new_trace(entry, list(leaves))
             guards = guards_of(self.f)
             generators = [g.value for g in guards if isinstance(g.value, np.random.Generator)]
-            with Watch(generators, random_reads(self.f)):
+            with Watch(self.f, generators, random_reads(self.f)):
                 traced = run_trace(t, self.caller(rebuild))
-            found = traced.derive("jit", lambda jaxpr: jaxpr)
-            leaf = self.keep(entry, traced, found, guards, fresh)
-            self.entries[key] = entry
             try:
+                with paused():
+                    found = traced.derive("jit", lambda jaxpr: jaxpr)
+                    leaf = self.keep(entry, traced, found, guards, fresh)
+                self.entries[key] = entry
                 out = run(leaf.jaxpr, traced.values(leaf.jaxpr))
             finally:
                 t.release()

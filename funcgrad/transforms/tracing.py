@@ -78,7 +78,7 @@ class Traced:
         if found is None:
             with paused():
                 made = with_known(make(self.jaxpr(outs)), self.trace.known)
-            found = node.derived.setdefault((key, outs), made)
+            found = node.keep((key, outs), made)
         return found
 
     def jaxpr(self, outs: Any = None) -> Jaxpr:
@@ -88,7 +88,7 @@ class Traced:
         found = node.derived.get(("jaxpr", outs))
         if found is None:
             made = path_jaxpr(node, self.trace.root, outs)
-            found = node.derived.setdefault(("jaxpr", outs), made)
+            found = node.keep(("jaxpr", outs), made)
         return found  # type: ignore[no-any-return]
 
     def values(self, jaxpr: Jaxpr) -> list[Any]:
