@@ -172,8 +172,9 @@ assert counts[3] == counts[4] == counts[5]
 
 
 # %% [markdown]
-# The tree itself, with decisions as edges. A plain number that the code uses (`rate`) is an
-# input of the path, not part of its label. That is why a changing learning rate costs nothing.
+# The tree itself. A *demand* computes a value because Python wants to see it, and a *decide*
+# edge says what Python saw. A plain number that the code uses (`rate`) is an input of the path,
+# not part of its label. That is why a changing learning rate costs nothing.
 
 
 # %%

@@ -147,9 +147,15 @@ for number in (1, 2):
 
 # %% [markdown]
 # Exact Jacobians reach all digits that NIST prints (eleven, so 10.4 is the most that can be
-# seen). Differences stop near seven: their Jacobian is wrong in the seventh or eighth digit, so
-# the point where it is orthogonal to the residuals is a slightly wrong point. More iterations
-# do not help.
+# seen). Differences stop at six or seven: their columns are wrong in the eighth digit, so the
+# point where they are orthogonal to the residuals is a slightly wrong point. More iterations do
+# not help.
+
+# %%
+precise, rough = jacfwd(residuals)(certified), difference_jacobian(residuals)(certified)
+column_errors = np.linalg.norm(rough - precise, axis=0) / np.linalg.norm(precise, axis=0)
+print("relative errors of the columns of differences:", column_errors)
+assert 1e-10 < column_errors.max() < 1e-6
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 4))
@@ -362,12 +368,22 @@ def half_width(values):
 
 curve_ratio = half_width(curves) / band
 parameter_ratio = half_width(refits) / deviations
+tails = np.std(refits, axis=0) / deviations
 print("simulated over predicted width")
 print("  of the curve:     ", curve_ratio.min().round(2), "to", curve_ratio.max().round(2))
 print("  of the parameters:", parameter_ratio.round(2))
+print("  of the parameters, by their standard deviation:", tails.round(2))
 assert curve_ratio.min() > 0.75 and curve_ratio.max() < 1.35
+assert np.all(np.abs(parameter_ratio - 1) < 0.3)
+assert tails.max() > parameter_ratio.max()
 assert np.median(np.abs(curve_ratio - 1)) < 0.1
 assert np.allclose(refits[3], fit_to(simulated[3]), rtol=1e-5)  # a batch is a loop
+
+# %% [markdown]
+# The band holds. So do the parameters' deviations for the middle of the distribution, but not
+# for its tails: a plain standard deviation comes out a third larger, because a few data sets
+# lead far along a curved valley in which the parameters trade off against each other. The curve
+# is better known than its parameters.
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 4))
@@ -396,26 +412,35 @@ def mgh_residuals(b):
     return MODELS["MGH09"](b, mgh.x) - mgh.y
 
 
+def search(starts, steps):
+    """The end points of all starts, and their sums of squares relative to the certified one."""
+    ends = jit(vmap(lambda b: damped_steps(mgh_residuals, b, steps)))(starts)
+    return ends, np.sum(vmap(mgh_residuals)(ends) ** 2, axis=1) / mgh.rss
+
+
 starts = rng.uniform(0.0, 50.0, size=(300, 4))
-search = jit(vmap(lambda b: damped_steps(mgh_residuals, b, 300)))
-ends = search(starts)
-sums = np.sum(vmap(mgh_residuals)(ends) ** 2, axis=1)
-arrived = np.abs(sums / mgh.rss - 1) < 1e-6
+ends, sums = search(starts, 300)
+arrived = sums < 1 + 1e-6
+patient = search(starts, 3000)[1] < 1 + 1e-6
 best_end = ends[np.argmin(sums)]
-print(f"{np.mean(arrived):.0%} of the starts reach the certified sum of squares")
-print(f"the best of them has {digits(best_end, mgh.certified):.1f} digits in every parameter")
-others = np.sort(sums[~arrived])
-print("sums of squares of the others, relative to it:", np.unique((others / mgh.rss).round(1))[:8])
+print(
+    f"{np.mean(arrived):.0%} of the starts arrive within 300 steps, {np.mean(patient):.0%} in 3000"
+)
+print(f"the best has {digits(best_end, mgh.certified):.1f} digits in every parameter")
+print(
+    "the others' sums of squares: median", np.median(sums[~arrived]).round(1), "times the minimum"
+)
 assert 0.4 < np.mean(arrived) < 0.95
+assert np.mean(patient) > np.mean(arrived) + 0.05
 assert digits(best_end, mgh.certified) > 5.0
-assert np.all(sums > mgh.rss * (1 - 1e-6))  # nobody finds a better minimum
-assert search.cache_info().traces == 1  # one program for all starts
+assert np.all(sums > 1 - 1e-6)  # nobody finds a better minimum
 
 # %% [markdown]
-# About two thirds arrive; the rest have not, after 300 steps, left a long flat valley with
-# three to six times the sum of squares. So restarts are worth more than patience: ten random
-# starts fail together with a probability near $0.3^{10}$, and as a batch they cost little more
-# than one. A few Gauss-Newton steps then give the last digits.
+# About two thirds arrive in 300 steps. Most of the others are in one of two long flat valleys,
+# with three and six times the least sum of squares, which takes thousands of steps to leave.
+# Restarts are worth more than patience: if the starts are independent, ten fail together with a
+# probability near $0.3^{10}$, and as a batch they cost little more than one. A few Gauss-Newton
+# steps then give the last digits.
 
 # %%
 polished = gauss_newton(mgh_residuals, jit(jacfwd(mgh_residuals)), best_end)[-1]
@@ -423,18 +448,17 @@ print(f"after Gauss-Newton: {digits(polished, mgh.certified):.1f} digits")
 assert digits(polished, mgh.certified) > 9.0
 
 figure, axes = plt.subplots(figsize=(7, 3.5))
-axes.hist(np.log10(sums / mgh.rss), bins=40)
+axes.hist(np.log10(np.maximum(sums, 1.0)), bins=40)
 axes.set(xlabel="log10 of the final sum of squares over the certified one", ylabel="starts")
 finish(figure, "starts")
 
 # %% [markdown]
 # ## What was seen
 #
-# 1. Exact Jacobians reached every certified digit; difference quotients stopped near seven.
+# 1. Exact Jacobians reached every certified digit; difference quotients stopped at six or seven.
 # 2. Newton-CG with Hessian-vector products needed some hundred of them for the same accuracy; with
 #    products from differences it failed, and BFGS without gradients had three digits.
 # 3. One batched Newton step told which observations matter, as 37 refits confirmed.
-# 4. The delta method's band agreed with 400 simulated data sets; the *parameters* scatter more than
-#    linear theory says, because this model's parameters trade off against each other along a curved
-#    valley. The curve is better known than its parameters.
+# 4. The delta method's band agreed with 400 simulated data sets; the parameters' deviations did for
+#    the middle of the distribution, while its tails are heavier than linear theory says.
 # 5. A batch of random starts shows how wide the way to the solution is, at little cost.
