@@ -50,7 +50,11 @@ def flatten(tree: Any) -> tuple[list[Any], Any]:
         return [tree], LEAF
     leaves, treedef = optree.tree_flatten(tree, namespace=_NAMESPACE)
     for leaf in leaves:
-        if dataclasses.is_dataclass(leaf) and leaf.__class__ not in _seen and not isinstance(leaf, type):
+        if (
+            dataclasses.is_dataclass(leaf)
+            and leaf.__class__ not in _seen
+            and not isinstance(leaf, type)
+        ):
             _register_dataclass(leaf.__class__)
             return flatten(tree)
     if len(leaves) == 1 and leaves[0] is tree:
@@ -89,7 +93,7 @@ def paths(tree: Any) -> list[str]:
 
 
 def register(cls: type, flatten_func: Any, unflatten_func: Any) -> None:
-    """Make a class a node: ``flatten_func(x) -> (children, aux)``, ``unflatten_func(aux, children)``."""
+    """Make a class a node: ``flatten_func(x) -> (children, aux)`` and back from (aux, children)."""
     optree.register_pytree_node(cls, flatten_func, unflatten_func, namespace=_NAMESPACE)
     _seen.add(cls)
 
@@ -101,7 +105,7 @@ def _register_dataclass(cls: type) -> None:
         return [getattr(x, n) for n in names], None, names
 
     def join(_: Any, children: Any) -> Any:
-        out = object.__new__(cls)  # __init__ may compute, and did so once already
+        out: Any = object.__new__(cls)  # __init__ may compute, and did so once already
         for n, child in zip(names, children, strict=True):
             object.__setattr__(out, n, child)
         return out

@@ -67,8 +67,8 @@ MUTANTS = [
         "funcgrad.compiler.simplify:_Simplifier.emit", "tuple(eqn.params.items())", "()"
     ),
     Mutant(
-        "funcgrad.compiler.simplify:_Simplifier.algebra", "_is_number(one, 1)",
-        "_is_number(one, 2.5)", ("multiply",),
+        "funcgrad.compiler.rewrites:_multiply", "is_number(one, 1)",
+        "is_number(one, 2.5)", ("multiply",),
     ),
     Mutant(
         "funcgrad.compiler.simplify:_transpose", "tuple(first[p] for p in perm)",
@@ -84,8 +84,8 @@ MUTANTS = [
         "return interned[(), x.dtype]",
     ),
     # generated source
-    Mutant("funcgrad.backends.source:Writer.reusable", "self.uses[v] ==", "self.uses[v] >="),
-    Mutant("funcgrad.backends.source:Writer._plan", "if eqn.prim.views and", "if False and"),
+    Mutant("funcgrad.compiler.plan:Memory.reusable", "self.uses[v] ==", "self.uses[v] >="),
+    Mutant("funcgrad.compiler.plan:looks_at", "if prim.views and", "if False and"),
     Mutant("funcgrad.backends.lines:_into", "w.xp.array)", "w.xp.asarray)", ("put", "scatter")),
 ]  # fmt: skip
 

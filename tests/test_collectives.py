@@ -31,7 +31,9 @@ CASES = {
     "pmean": (lambda x: x * pmean(x, "i"), lambda b: b * b.mean(0)),
     "pmax": (lambda x: x * pmax(x, "i"), lambda b: b * b.max(0)),
     "pmin": (lambda x: x * pmin(x, "i"), lambda b: b * b.min(0)),
-    "all_gather": (lambda x: np.sum(all_gather(x, "i") ** 2, axis=0) * x, lambda b: b * (b**2).sum(0)),
+    "all_gather": (
+        lambda x: np.sum(all_gather(x, "i") ** 2, axis=0) * x, lambda b: b * (b**2).sum(0)
+    ),
     "all_gather-axis": (
         lambda x: x @ all_gather(x, "i", axis=1), lambda b: np.stack([r @ b.T for r in b])
     ),
@@ -80,7 +82,9 @@ def test_two_named_axes():
 
 
 def test_constants_and_unmapped_values():
-    np.testing.assert_allclose(vmap(lambda x: x * psum(2.0, "i"), axis_name="i")(np.ones(3)), [6.0] * 3)
+    np.testing.assert_allclose(
+        vmap(lambda x: x * psum(2.0, "i"), axis_name="i")(np.ones(3)), [6.0] * 3
+    )
     assert vmap(lambda x: x * axis_size("i"), axis_name="i")(np.ones(2)).tolist() == [2.0, 2.0]
 
 

@@ -12,10 +12,14 @@ from funcgrad.backends.scalars import generate_scalar, is_scalar
 from funcgrad.backends.source import generate
 from funcgrad.compiler.simplify import simplify
 from funcgrad.ir.jaxpr import Jaxpr
+from funcgrad.trace.collector import paused
 from funcgrad.trace.core import namespace
 from funcgrad.trace.dispatch import hooks
 
 __all__ = ["Program", "program_of", "run"]
+
+
+_FILE = "<funcgrad program>"
 
 
 class Program:
@@ -37,7 +41,7 @@ class Program:
 
 
 def compiled(source: str, names: dict[str, Any]) -> Callable[..., tuple[Any, ...]]:
-    exec(compile(source, "<funcgrad program>", "exec"), names)
+    exec(compile(source, _FILE, "exec"), names)
     return names["program"]  # type: ignore[no-any-return]
 
 
@@ -62,7 +66,8 @@ def program_of(jaxpr: Jaxpr, xp: Any = np) -> Program:
     key = ("program", xp.__name__)
     found = jaxpr.derived.get(key)
     if found is None:
-        found = jaxpr.derived.setdefault(key, Program(jaxpr, xp))
+        with paused():
+            found = jaxpr.derived.setdefault(key, Program(jaxpr, xp))
     return found  # type: ignore[no-any-return]
 
 
@@ -81,8 +86,25 @@ def run(jaxpr: Jaxpr, values: Sequence[Any]) -> tuple[Any, ...]:
     context = _quiet.pop() if _quiet else _new_quiet()
     try:
         return context.run(call, *values)  # type: ignore[no-any-return]
+    except Exception as error:
+        blame(error, jaxpr)
+        raise
     finally:
         _quiet.append(context)
+
+
+def blame(error: Exception, jaxpr: Jaxpr) -> None:
+    """Name the user's line behind a failing line of a program."""
+    trace = error.__traceback__
+    number = 0
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == _FILE:
+            number = trace.tb_lineno
+        trace = trace.tb_next
+    lines = program_of(jaxpr).source.split("\n")[:number]
+    where = [line.strip() for line in lines if line.lstrip().startswith("# ")]
+    if where:
+        error.add_note(f"in an operation that was traced at {where[-1][2:]}")
 
 
 _HOST = {np.ndarray, float, int, complex, np.float64}

@@ -126,8 +126,8 @@ def generate_scalar(jaxpr: Jaxpr, again: Any) -> tuple[str, dict[str, Any]]:
     read.update(jaxpr.outvars)
     for v in jaxpr.invars:
         if v in read and not v.aval.weak:
-            given, w.names.given[v] = w.names[v], w.names.another(w.names[v])
-            w.lines.append(f"{w.names[v]} = float({given})")
+            name, w.names.given[v] = w.names[v], w.names.another(w.names[v])
+            w.lines.append(f"{w.names[v]} = float({name})")
     for eqn in jaxpr.eqns:
         w.equation(eqn)
     outs = "".join([w.output(v) + ", " for v in jaxpr.outvars])

@@ -179,9 +179,8 @@ def _transpose(s: _Simplifier, eqn: Eqn, invars: tuple[Atom, ...]) -> Atom | Non
 
 
 def _broadcast(s: _Simplifier, eqn: Eqn, invars: tuple[Atom, ...]) -> Atom | None:
-    (x,) = invars
     out = eqn.outvars[0]
-    x = s.small.get(x, x)  # type: ignore[arg-type]
+    x: Any = s.small.get(invars[0], invars[0])  # type: ignore[arg-type]
     if x.aval.shape == out.aval.shape and not x.aval.weak:
         return x
     if x.aval.dtype == out.aval.dtype:

@@ -9,6 +9,7 @@ hand over residuals, one shared list of slots for all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,13 @@ def _linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool) -> Seq
     branches = tuple(_all_tangents(jaxpr, own, flags) for jaxpr, own in made)
     outs = _new_vars(branches[0].outvars[len(eqn.outvars) :])
     builder.eqns.append(
-        Eqn(cond_, (*eqn.invars, *tangents), {"branches": branches}, (*eqn.outvars, *outs), eqn.source)
+        Eqn(
+            cond_,
+            (*eqn.invars, *tangents),
+            {"branches": branches},
+            (*eqn.outvars, *outs),
+            eqn.source,
+        )
     )
     return _placed(builder, flags, outs)
 
@@ -69,8 +76,8 @@ def _all_tangents(jaxpr: Jaxpr, own: tuple[bool, ...], flags: tuple[bool, ...]) 
     rest = iter(jaxpr.outvars[n:])
     with Builder() as b:
         b.eqns.extend(jaxpr.eqns)
-        outs = [_or_zero(b, next(rest) if has else None, v)
-                for has, on, v in zip(own, flags, jaxpr.outvars, strict=False) if on or has]  # fmt: skip
+        wanted = [t for t in zip(own, flags, jaxpr.outvars, strict=False) if t[0] or t[1]]
+        outs = [_or_zero(b, next(rest) if has else None, v) for has, _, v in wanted]
     return Jaxpr(jaxpr.invars, b.eqns, (*jaxpr.outvars[:n], *outs))
 
 
@@ -84,7 +91,9 @@ def _or_zero(b: Builder, atom: Any, v: Any) -> Any:
 def _split(builder: Builder, eqn: Eqn, active: tuple[bool, ...], tangents: list[Any]) -> list[Any]:
     """One cond for the primal part and the residuals, one for the linear part."""
     cuts = [linearized(branch, active) for branch in eqn.params["branches"]]
-    flags = tuple(any(o is not None for o in outs) for outs in zip(*[c.outs for c in cuts], strict=True))
+    flags = tuple(
+        any(o is not None for o in outs) for outs in zip(*[c.outs for c in cuts], strict=True)
+    )
     slots, places = _slots([c.residuals() for c in cuts])
     primal = tuple(_primal_branch(c, slots, p) for c, p in zip(cuts, places, strict=True))
     linear = tuple(_linear_branch(c, slots, p, flags) for c, p in zip(cuts, places, strict=True))
@@ -136,8 +145,8 @@ def _linear_branch(cut: Any, slots: list[Aval], places: list[int], flags: Sequen
     invars = [own.get(k) or Var(aval) for k, aval in enumerate(slots)]
     with Builder() as b:
         b.eqns.extend(cut.linear)
-        outs = [_or_zero(b, o, v)
-                for o, v, on in zip(cut.outs, cut.jaxpr.outvars, flags, strict=True) if on]  # fmt: skip
+        pairs = zip(cut.outs, cut.jaxpr.outvars, flags, strict=True)
+        outs = [_or_zero(b, o, v) for o, v, on in pairs if on]
     return Jaxpr((*invars, *cut.tangents_in), b.eqns, outs)
 
 
@@ -145,7 +154,7 @@ def _transpose(cts: list[Any], operands: list[Any], branches: tuple[Jaxpr, ...])
     index, *rest = operands
     wanted = tuple(not is_traced(x) and hasattr(x, "aval") for x in rest)
     made = tuple(
-        b.derive(("transposed", wanted), lambda b=b: transpose_jaxpr(b, wanted)) for b in branches
+        b.derive(("transposed", wanted), partial(transpose_jaxpr, b, wanted)) for b in branches
     )
     full = [
         ops.full(0, shape=v.aval.shape, dtype=v.aval.dtype) if ct is None else ct
@@ -191,10 +200,12 @@ cond_ = define(
 )  # fmt: skip
 
 
-# -- public ---------------------------------------------------------------------------------------
+# -- public --------------------------------------------------------------------------------------
 
 
-def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
+def cond(
+    pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any
+) -> Any:
     """``true_fun(*operands)`` where ``pred`` holds, else ``false_fun(*operands)``.
 
     Both must return the same structure and shapes; dtypes are promoted to a common one. Only
@@ -263,5 +274,3 @@ def _branch(run: Traced, k: int, taken: list[list[Any]], n: int, outs: tuple[Ava
     before = [known_aval(x) for group in taken[:k] for x in group]
     after = [known_aval(x) for group in taken[k + 1 :] for x in group]
     return with_outputs(widened(run.jaxpr(), before, after, n), outs)
-
-

@@ -11,13 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from funcgrad.errors import StructureError
-from funcgrad.ir.avals import Aval, array_aval
-from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
-from funcgrad.ops.call import splice
-from funcgrad.ops.families import define, ops
-from funcgrad.ops.shaping import move_axis
-from funcgrad.control.scan import (
+from funcgrad.control.loops import (
     Body,
     carry_flags,
     check_carry,
@@ -27,10 +21,16 @@ from funcgrad.control.scan import (
     grouped,
     linear_loop,
     loop_flags,
-    scan,
     stack,
     tangent_atoms,
 )
+from funcgrad.control.scan import scan
+from funcgrad.errors import StructureError
+from funcgrad.ir.avals import Aval, array_aval
+from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
+from funcgrad.ops.call import splice
+from funcgrad.ops.families import define, ops
+from funcgrad.ops.shaping import move_axis
 from funcgrad.trace.build import Builder
 from funcgrad.trace.core import bind
 from funcgrad.trace.dispatch import hooks
@@ -61,18 +61,21 @@ def _type(*avals: Aval, cond: Jaxpr, body: Jaxpr, n_cond: int, n_body: int, n_ca
 def _value(
     xp: Any, *operands: Any, cond: Jaxpr, body: Jaxpr, n_cond: int, n_body: int, n_carry: int
 ) -> Any:
-    asks, consts, carry = _parts(operands, n_cond, n_body)
+    asks, consts, init = _parts(operands, n_cond, n_body)
+    carry = init
     ys: list[list[Any]] = [[] for _ in body.outvars[n_carry:]]
     while hooks.run(cond, (*asks, *carry))[0]:
         outs = hooks.run(body, (*consts, *carry))
         carry = list(outs[:n_carry])
         for y, out in zip(ys, outs[n_carry:], strict=True):
             y.append(out)
+    if carry is init:  # results are the program's own, to write into: never an operand itself
+        carry = [xp.array(c) for c in init]
     avals = [v.aval for v in body.outvars[n_carry:]]
     return (*carry, *(stack(xp, y, a) for y, a in zip(ys, avals, strict=True)))
 
 
-# -- derivatives ------------------------------------------------------------------------------------
+# -- derivatives ---------------------------------------------------------------------------------
 
 
 def _linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool) -> Sequence[Any]:
@@ -106,7 +109,7 @@ def _fused(builder: Builder, eqn: Eqn, active: Any, tangents: Any) -> Any:
 def _split(builder: Builder, eqn: Eqn, active: Any, tangents: Any) -> Any:
     """The primal loop saves residuals, and whether each example of a batch is still running."""
     p = eqn.params
-    body, cond, n_cond, nb, nk = p["body"], p["cond"], p["n_cond"], p["n_body"], p["n_carry"]
+    body, cond, n_cond, nb = p["body"], p["cond"], p["n_cond"], p["n_body"]
     cut = linearized(body, active)
     fixed, saved = divided(cut, body.invars[:nb])
     asks, consts, carry = _parts(eqn.invars, n_cond, nb)
@@ -115,7 +118,9 @@ def _split(builder: Builder, eqn: Eqn, active: Any, tangents: Any) -> Any:
         (alive,) = splice(b.eqns, cond, (*ask_vars, *body.invars[nb:]))
         if alive.__class__ is not Var:
             alive = b.atom(ops.full(alive.value, shape=(), dtype=_BOOL))
-    primal = Jaxpr((*ask_vars, *body.invars), (*b.eqns, *cut.primal), (*cut.jaxpr.outvars, alive, *saved))
+    primal = Jaxpr(
+        (*ask_vars, *body.invars), (*b.eqns, *cut.primal), (*cut.jaxpr.outvars, alive, *saved)
+    )
     stacks = [Var(array_aval((-1, *v.aval.shape), v.aval.dtype)) for v in (alive, *saved)]
     builder.eqns.append(Eqn(
         while_, (*asks, *asks, *consts, *carry), p | {"body": primal, "n_body": n_cond + nb},
@@ -126,7 +131,7 @@ def _split(builder: Builder, eqn: Eqn, active: Any, tangents: Any) -> Any:
                        stacks, saved, alive, None, False)  # fmt: skip
 
 
-# -- batching ---------------------------------------------------------------------------------------
+# -- batching ------------------------------------------------------------------------------------
 
 
 def _batch(
@@ -184,12 +189,10 @@ while_ = define(
 )
 
 
-# -- public ---------------------------------------------------------------------------------------------
+# -- public --------------------------------------------------------------------------------------
 
 
-def while_loop(
-    cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init: Any
-) -> Any:
+def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init: Any) -> Any:
     """The carry after ``while cond_fun(carry): carry = body_fun(carry)``.
 
     Differentiable in both modes to any order: reverse mode saves what each step needs, so its

@@ -68,7 +68,7 @@ def array_aval(shape: tuple[int, ...], dtype: Any) -> Aval:
     return interned[shape, np.dtype(dtype)]
 
 
-def weak_aval(kind: type) -> Aval:
+def weak_aval(kind: Any) -> Aval:
     """The aval of a Python number of type ``int``, ``float`` or ``complex``."""
     return _WEAK[kind]
 

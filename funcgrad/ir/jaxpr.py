@@ -51,7 +51,7 @@ class Literal:
         return (self.value.__class__, repr(self.value))
 
 
-Atom = Var | Literal
+Atom = Any  # a Var or a Literal
 
 
 class Eqn:

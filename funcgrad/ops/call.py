@@ -71,9 +71,17 @@ def with_numbers(jaxpr: Jaxpr, numbers: dict[Any, Any]) -> Jaxpr:
     """The program with numbers written in where these inputs were."""
     if not numbers:
         return jaxpr
-    eqns: list[Eqn] = []
-    args = [Literal(numbers[v]) if v in numbers else v for v in jaxpr.invars]
-    outs = splice(eqns, inlined(jaxpr), args)
+    literals = {v: Literal(x) for v, x in numbers.items()}
+
+    def read(v: Any) -> Any:
+        return literals.get(v, v) if v.__class__ is Var else v
+
+    eqns = []
+    for eqn in inlined(jaxpr).eqns:  # other equations stay the objects they are
+        if any(v in literals for v in eqn.invars if v.__class__ is Var):
+            eqn = eqn.replace(tuple([read(v) for v in eqn.invars]), eqn.outvars)
+        eqns.append(eqn)
+    outs = [read(v) for v in inlined(jaxpr).outvars]
     return Jaxpr([v for v in jaxpr.invars if v not in numbers], eqns, outs)
 
 

@@ -18,7 +18,17 @@ from funcgrad.ops.shaping import iota, move_axis
 from funcgrad.trace.core import running
 from funcgrad.trace.tracer import Tracer
 
-__all__ = ["all_gather", "all_to_all", "axis_index", "axis_size", "pmax", "pmean", "pmin", "ppermute", "psum"]
+__all__ = [
+    "all_gather",
+    "all_to_all",
+    "axis_index",
+    "axis_size",
+    "pmax",
+    "pmean",
+    "pmin",
+    "ppermute",
+    "psum",
+]
 
 _names: set[str] = set()
 
@@ -27,7 +37,9 @@ def _collective(name: str, type: Any, **fields: Any) -> Any:
     _names.add(name)
 
     def value(xp: Any, *xs: Any, **params: Any) -> Any:
-        raise StructureError(f"{name}: no vmap or pmap with axis_name={params['axis_name']!r} is running")
+        raise StructureError(
+            f"{name}: no vmap or pmap with axis_name={params['axis_name']!r} is running"
+        )
 
     def batch(size: int, xs: Any, batched: Any, **params: Any) -> Any:
         return getattr(ops, name)(*xs, **_shifted(params)), True
@@ -97,19 +109,25 @@ all_gather_ = _collective("all_gather", _gather_type, **_linear("all_gather", _g
 
 
 def _permute_back(ct: Any, axis_name: Any, axis_size: int, perm: Any) -> Any:
-    return ppermute_(ct, axis_name=axis_name, axis_size=axis_size, perm=tuple((b, a) for a, b in perm))
+    return ppermute_(
+        ct, axis_name=axis_name, axis_size=axis_size, perm=tuple((b, a) for a, b in perm)
+    )
 
 
 ppermute_ = _collective("ppermute", _same, **_linear("ppermute", _permute_back))
 
 
-def _exchange_type(x: Aval, axis_name: Any, axis_size: int, split_axis: int, concat_axis: int) -> Aval:
+def _exchange_type(
+    x: Aval, axis_name: Any, axis_size: int, split_axis: int, concat_axis: int
+) -> Aval:
     rest = list(x.shape[:split_axis] + x.shape[split_axis + 1 :])
     rest.insert(concat_axis, axis_size)
     return array_aval(tuple(rest), x.dtype)
 
 
-def _exchange_back(ct: Any, axis_name: Any, axis_size: int, split_axis: int, concat_axis: int) -> Any:
+def _exchange_back(
+    ct: Any, axis_name: Any, axis_size: int, split_axis: int, concat_axis: int
+) -> Any:
     return all_to_all_(ct, axis_name=axis_name, axis_size=axis_size,
                        split_axis=concat_axis, concat_axis=split_axis)  # fmt: skip
 
@@ -244,7 +262,9 @@ def all_to_all(x: Any, axis_name: Any, split_axis: int, concat_axis: int) -> Any
             f"{axis_name!r} has {size} members"
         )
     rank = len(x.shape)
-    return _record(all_to_all_, x, axis_name, split_axis=split_axis % rank, concat_axis=concat_axis % rank)
+    return _record(
+        all_to_all_, x, axis_name, split_axis=split_axis % rank, concat_axis=concat_axis % rank
+    )
 
 
 def ppermute(x: Any, axis_name: Any, perm: Any) -> Any:

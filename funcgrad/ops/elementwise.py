@@ -221,9 +221,7 @@ def _share(x: Any, z: Any, scale: float = 1.0) -> Any:
     return exp(gap * scale)
 
 
-logaddexp = elementwise(
-    "logaddexp", lambda z, x, y: _share(x, z), lambda z, x, y: _share(y, z)
-)
+logaddexp = elementwise("logaddexp", lambda z, x, y: _share(x, z), lambda z, x, y: _share(y, z))
 logaddexp2 = elementwise(
     "logaddexp2", lambda z, x, y: _share(x, z, log(2)), lambda z, x, y: _share(y, z, log(2))
 )
@@ -261,7 +259,7 @@ hypot = elementwise(
     lambda z, x, y: y / select(equal(z, 0), 1.0, z),
 )  # fmt: skip
 
-# -- comparisons, logic, bits ---------------------------------------------------------------------
+# -- comparisons, logic, bits --------------------------------------------------------------------
 
 equal = nondifferentiable("equal")
 not_equal = nondifferentiable("not_equal")
@@ -340,7 +338,7 @@ real = linear("real", _real_transpose, type=_real_dtype, value=lambda xp, x: xp.
 imag = linear("imag", _imag_transpose, type=_real_dtype, value=lambda xp, x: xp.imag(x) + 0)
 conj = linear("conj", lambda cts, xs: [conj(cts[0])], ufunc="conjugate")
 
-# -- choice and conversion -------------------------------------------------------------------------
+# -- choice and conversion -----------------------------------------------------------------------
 
 
 def _select_type(mask: Aval, x: Aval, y: Aval) -> Aval:
@@ -386,7 +384,7 @@ convert = ufunc_op(
     code=lambda x, dtype: f"asarray({x}).astype({np.dtype(dtype).name!r})[()]",
 )  # fmt: skip
 
-# -- special functions that NumPy lacks --------------------------------------------------------------
+# -- special functions that NumPy lacks ----------------------------------------------------------
 
 
 def _special(name: str) -> dict[str, Any]:
@@ -446,6 +444,4 @@ def _xlogy_y(z: Any, x: Any, y: Any) -> Any:
     return select(equal(x, 0), 0.0, x / select(equal(x, 0), 1.0, y))
 
 
-xlogy = elementwise(
-    "xlogy", lambda z, x, y: log_(y), _xlogy_y, **_special("xlogy")
-)
+xlogy = elementwise("xlogy", lambda z, x, y: log_(y), _xlogy_y, **_special("xlogy"))

@@ -26,7 +26,16 @@ from funcgrad.ir.avals import (
 from funcgrad.ir.primitive import Primitive
 from funcgrad.trace.core import bind
 
-__all__ = ["Linear", "Op", "define", "elementwise", "linear", "nondifferentiable", "ops", "structural"]
+__all__ = [
+    "Linear",
+    "Op",
+    "define",
+    "elementwise",
+    "linear",
+    "nondifferentiable",
+    "ops",
+    "structural",
+]
 
 
 class Op(Primitive):

@@ -133,8 +133,8 @@ def _put_type(x: Aval, v: Aval, items: Items) -> Aval:
     part = index_shape(x.shape, items)
     if broadcast_shapes(part, v.shape) != part:
         raise ShapeError(
-            f"assignment: a value of shape {v.shape} does not fit x[{items_source(items)}] of shape "
-            f"{part} (x has shape {x.shape})"
+            f"assignment: a value of shape {v.shape} does not fit x[{items_source(items)}] of "
+            f"shape {part} (x has shape {x.shape})"
         )
     return x.strong()
 
@@ -177,7 +177,7 @@ put = define(
 """A copy of x with ``x[items] = v``; done in place where x is not used again."""
 
 
-# -- by integer arrays -----------------------------------------------------------------------------
+# -- by integer arrays ---------------------------------------------------------------------------
 
 
 class Layout:
@@ -243,15 +243,9 @@ def _gather_batch(size: int, xs: Any, batched: Any, items: Items) -> Any:
     if batched[0]:
         rows = iota(shape=(size,) + (1,) * rank, axis=0, dtype=np.dtype(np.intp))
         out = gather(x, rows, *lined, items=(ARRAY, *items))
-        start = 0 if not _adjacent((ARRAY, *items)) else 0
-        return _move_block(out, start + 1, rank, layout.start + 1), True
+        return _move_block(out, 1, rank, layout.start + 1), True
     out = gather(x, *lined, items=items)
     return move_axis(out, layout.start, 0), True
-
-
-def _adjacent(items: Items) -> bool:
-    places = [k for k, i in enumerate(items) if i == ARRAY or i.__class__ is int]
-    return places == list(range(places[0], places[-1] + 1))
 
 
 def _move_block(x: Any, source: int, count: int, target: int) -> Any:
@@ -371,7 +365,9 @@ def _scatter_batch(size: int, xs: Any, batched: Any, items: Items, mode: str) ->
     rank = len(layout.advanced)
     per_example = layout.shape
     if batched[1]:
-        v = reshape(v, shape=(size,) + (1,) * (len(per_example) - (v.ndim - 1)) + tuple(v.shape[1:]))
+        v = reshape(
+            v, shape=(size,) + (1,) * (len(per_example) - (v.ndim - 1)) + tuple(v.shape[1:])
+        )
     elif shape_of(v):
         v = reshape(v, shape=(1,) * (1 + len(per_example) - len(v.shape)) + tuple(v.shape))
     rows = iota(shape=(size,) + (1,) * rank, axis=0, dtype=np.dtype(np.intp))

@@ -21,7 +21,7 @@ from funcgrad.ops.getitem import getitem, scattered, setitem
 from funcgrad.trace.dispatch import functions, hooks, ufuncs
 from funcgrad.trace.tracer import Tracer, assign
 
-# -- shapes ----------------------------------------------------------------------------------------
+# -- shapes --------------------------------------------------------------------------------------
 
 
 def reshape(x: Any, *shape: Any, order: str = "C", copy: Any = None) -> Any:
@@ -46,7 +46,7 @@ def astype(x: Any, dtype: Any, order: str = "K", casting: Any = "unsafe", subok:
     return same(out) if copy else out
 
 
-# -- in place --------------------------------------------------------------------------------------
+# -- in place ------------------------------------------------------------------------------------
 
 
 def sort(

@@ -48,7 +48,8 @@ def _reduce(name: str, ufunc: str, **fields: Any) -> Any:
 
     return define(
         name, type=type, value=lambda xp, x, axes: _reduced(xp, ufunc, x, axes),
-        batch=_batch_axes(name), family="reduction", code=lambda x, axes: f"{ufunc}_reduce({x}, {axes})",
+        batch=_batch_axes(name), family="reduction",
+        code=lambda x, axes: f"{ufunc}_reduce({x}, {axes})",
         ufunc=ufunc, **fields,
     )  # fmt: skip
 
@@ -89,7 +90,9 @@ def _prod_jvp(primals: Any, tangents: Any, outs: Any, axes: Axes) -> Any:
     flat_shape = (*flat_shape[:-1], length)
     perm = (*kept, *axes)
     x, t = (reshape(transpose(v, perm=perm), shape=flat_shape) for v in (x, t))
-    others = ops.multiply(_exclusive(x), flip(_exclusive(flip(x, axes=(x.ndim - 1,))), axes=(x.ndim - 1,)))
+    others = ops.multiply(
+        _exclusive(x), flip(_exclusive(flip(x, axes=(x.ndim - 1,))), axes=(x.ndim - 1,))
+    )
     return (reduce_sum(ops.multiply(t, others), axes=(len(kept),)),)
 
 
@@ -105,7 +108,7 @@ def _exclusive(x: Any) -> Any:
 
 reduce_prod = _reduce("reduce_prod", "multiply", jvp=_prod_jvp)
 
-# -- max and min: ties share the slope evenly ------------------------------------------------------
+# -- max and min: ties share the slope evenly ----------------------------------------------------
 
 
 def _extreme_jvp(primals: Any, tangents: Any, outs: Any, axes: Axes) -> Any:
@@ -120,7 +123,7 @@ reduce_min = _reduce("reduce_min", "minimum", jvp=_extreme_jvp)
 reduce_and = _reduce("reduce_and", "logical_and")
 reduce_or = _reduce("reduce_or", "logical_or")
 
-# -- cumulative ------------------------------------------------------------------------------------
+# -- cumulative ----------------------------------------------------------------------------------
 
 
 def _cumulative(name: str, ufunc: str, **fields: Any) -> Any:
@@ -159,9 +162,7 @@ def _cumprod_jvp(primals: Any, tangents: Any, outs: Any, axis: int) -> Any:
         p0, t0 = (ops.index(v, items=(*lead, (0, -step, None))) for v in (p, t))
         p1, t1 = (ops.index(v, items=(*lead, (step, None, None))) for v in (p, t))
         head_p, head_t = (ops.index(v, items=(*lead, (0, step, None))) for v in (p, t))
-        t = ops.concatenate(
-            head_t, ops.add(ops.multiply(t0, p1), ops.multiply(p0, t1)), axis=axis
-        )
+        t = ops.concatenate(head_t, ops.add(ops.multiply(t0, p1), ops.multiply(p0, t1)), axis=axis)
         p = ops.concatenate(head_p, ops.multiply(p0, p1), axis=axis)
         step *= 2
     return (t,)
@@ -187,7 +188,7 @@ def _cumulative_extreme_jvp(primals: Any, tangents: Any, outs: Any, axis: int) -
 cummax = _cumulative("cummax", "maximum", jvp=_cumulative_extreme_jvp)
 cummin = _cumulative("cummin", "minimum", jvp=_cumulative_extreme_jvp)
 
-# -- argmax, sorting ---------------------------------------------------------------------------------
+# -- argmax, sorting -----------------------------------------------------------------------------
 
 
 def _arg_type(x: Aval, axis: int) -> Aval:
@@ -267,7 +268,11 @@ take_along = structural(
 
 def _put_along_value(xp: Any, v: Any, indices: Any, axis: int, shape: Any) -> Any:
     out = xp.zeros(shape, v.dtype)
-    where = list(xp.indices(indices.shape, sparse=True)) if xp is np else list(xp.indices(indices.shape))
+    where = (
+        list(xp.indices(indices.shape, sparse=True))
+        if xp is np
+        else list(xp.indices(indices.shape))
+    )
     where[axis] = indices
     if xp is np:
         np.add.at(out, tuple(where), v)

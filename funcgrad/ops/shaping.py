@@ -168,9 +168,7 @@ def _concatenate_transpose(cts: Any, operands: Any, axis: int) -> Any:
         shape = x.aval.shape if is_linear(x) else x.shape
         part = (ALL,) * axis + ((start, start + shape[axis], None),)
         start += shape[axis]
-        out.append(
-            ct_like(ops.index(cts[0], items=part), x.aval) if is_linear(x) else None
-        )
+        out.append(ct_like(ops.index(cts[0], items=part), x.aval) if is_linear(x) else None)
     return out
 
 

@@ -126,7 +126,9 @@ def _five_points(f: Any, xs: list[Any], ts: list[Any], h: float) -> list[Any]:
     return [(8 * a - b) / (12 * h) for a, b in zip(near, far, strict=True)]
 
 
-def _compare(name: str, what: str, found: list[Any], expected: list[Any], rtol: float, atol: float) -> float:
+def _compare(
+    name: str, what: str, found: list[Any], expected: list[Any], rtol: float, atol: float
+) -> float:
     worst = 0.0
     for i, (a, b) in enumerate(zip(found, expected, strict=True)):
         scale = max(float(np.max(np.abs(b), initial=0.0)), 1.0)
@@ -140,7 +142,9 @@ def _compare(name: str, what: str, found: list[Any], expected: list[Any], rtol: 
     return worst
 
 
-def _adjoint(f: Any, name: str, xs: Any, ts: Any, value: Any, slope: Any, depth: int, rng: Any) -> float:
+def _adjoint(
+    f: Any, name: str, xs: Any, ts: Any, value: Any, slope: Any, depth: int, rng: Any
+) -> float:
     """The two sides of <ct, J t> = <J^T ct, t>, for one random ct."""
     _, pullback = vjp(f, *xs)
     cts = [_direction(rng, np.asarray(v)) for v in value]

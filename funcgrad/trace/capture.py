@@ -28,7 +28,7 @@ def freeze(array: Any, held: list[Any]) -> tuple[Any, bool]:
         return (array.copy() if hasattr(array, "copy") else array), False
     if array.nbytes <= config.copy_limit:
         return array.copy(), False
-    link = array
+    link: Any = array
     while isinstance(link, np.ndarray):
         _hold(link, held)
         link = link.base

@@ -29,7 +29,7 @@ running: ContextVar[Any] = ContextVar("funcgrad_trace", default=None)
 
 _NUMBERS = {float, int, complex}
 _DEMAND, _DECIDE, _RAISED, _LIFT = "demand", "decide", "raised", "lift"
-tracer_types: set[type] = set()  # filled by trace.tracer, which stands on this module
+tracer_types: set[Any] = set()  # filled by trace.tracer, which stands on this module
 
 
 def bind(prim: Primitive, operands: tuple[Any, ...], params: tuple[Any, ...] = ()) -> Any:
@@ -358,7 +358,9 @@ class Trace:
         }  # fmt: skip
         for step in reversed(path):
             eqn = step.eqn
-            if eqn is None or (eqn.prim.jvp is None and eqn.prim.linearize is None and eqn.prim.name != "call"):
+            if eqn is None or (
+                eqn.prim.jvp is None and eqn.prim.linearize is None and eqn.prim.name != "call"
+            ):
                 continue
             if any(v in active for v in eqn.invars):
                 active.update(v for v in eqn.outvars if v.aval.dtype.kind in "fc")

@@ -27,10 +27,11 @@ class Hooks:
         self.apply: Callable[..., Any] = _missing
         self.run: Callable[..., Any] = _missing
         self.stack: Callable[..., Any] = _missing
-        self.into: Callable[..., Any] = _missing
+        self.handle: Callable[..., Any] = _missing
         self.ufunc: Callable[..., Any] = _missing
         self.read_part: Callable[..., Any] = _missing
         self.write_part: Callable[..., Any] = _missing
+        self.into: Callable[..., Any] = _missing
         self.array_namespace: Any = None
 
 

@@ -22,7 +22,13 @@ from funcgrad.trace.tree import unwrapped
 __all__ = ["Guard", "guards_of"]
 
 _LIBRARY = tuple(
-    {p for p in (sysconfig.get_paths().get(k) for k in ("stdlib", "platstdlib", "purelib", "platlib")) if p}
+    {
+        p
+        for p in (
+            sysconfig.get_paths().get(k) for k in ("stdlib", "platstdlib", "purelib", "platlib")
+        )
+        if p
+    }
 )
 _PACKAGE = __file__.rsplit("trace", 1)[0]
 _MISSING = object()
@@ -126,10 +132,17 @@ def _codes(function: Any) -> list[tuple[CodeType, dict[str, Any]]]:
     todo, seen = [function], set()
     while todo:
         f = unwrapped(todo.pop())
-        if not isinstance(f, FunctionType) or f in seen or f.__code__.co_filename.startswith(_PACKAGE):
+        if (
+            not isinstance(f, FunctionType)
+            or f in seen
+            or f.__code__.co_filename.startswith(_PACKAGE)
+        ):
             continue
         seen.add(f)
-        cells = {n: cell_value(c) for n, c in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True)}
+        cells = {
+            n: cell_value(c)
+            for n, c in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True)
+        }
         scope = {p[0]: f.__globals__.get(p[0]) for p in global_reads(f.__code__)} | cells
         out.append((f.__code__, scope))
         todo += [v for v in scope.values() if callable(v) and not _is_library(v)]
@@ -158,7 +171,13 @@ def _walk(function: Any, found: dict[str, Guard], seen: set[int], label: str) ->
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         _add(name, lambda c=cell: cell_value(c), found, seen, label)
     for path in global_reads(function.__code__):
-        _add(".".join(path), lambda p=path, g=function.__globals__: _resolve(g, p), found, seen, label)
+        _add(
+            ".".join(path),
+            lambda p=path, g=function.__globals__: _resolve(g, p),
+            found,
+            seen,
+            label,
+        )
     for i, default in enumerate(function.__defaults__ or ()):
         _add(f"default {i}", lambda f=function, k=i: (f.__defaults__ or ())[k], found, seen, label)
         _follow(default, found, seen, label)
@@ -212,6 +231,7 @@ def _attributes(function: Any, bound: Any, found: dict[str, Guard], label: str) 
     """A method's reads of ``self.name``."""
     first = function.__code__.co_varnames[0] if function.__code__.co_argcount else None
     for name in _attribute_reads(function.__code__, first):
+
         def read(o: Any = bound, n: str = name) -> Any:
             return getattr(o, n, _MISSING)
 

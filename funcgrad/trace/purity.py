@@ -58,7 +58,7 @@ class Watch:
         if self.found is not None:
             raised = ImpureCallError(
                 f"jit: {self.found} was called while tracing; its value would be frozen into the "
-                "program. Pass random numbers and times as arguments, or call the function un-jitted"
+                "program. Pass random numbers and times as arguments, or do not jit the function"
             )
             for line in self.mentioned:
                 raised.add_note(f"random numbers are mentioned at {line}")

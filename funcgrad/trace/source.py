@@ -46,7 +46,7 @@ def here() -> Source | None:
 
 
 def result_name(frame: FrameType) -> str | None:
-    """The variable that the running instruction's result is stored to, where it is the next step."""
+    """The variable that the running instruction's result is stored to, if it is at once."""
     code = frame.f_code
     found = _names.get(id(code))
     if found is None or found[0] is not code:

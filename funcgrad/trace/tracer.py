@@ -76,7 +76,8 @@ class Tracer:
     def __iter__(self) -> Iterator[Any]:
         if not self._var.aval.shape:
             raise TypeError("iteration over a 0-d traced value")
-        return iter([self[i] for i in range(len(self))])
+        me: Any = self  # indexing is given to the tracer by ops
+        return iter([me[i] for i in range(len(self))])
 
     __hash__ = None  # type: ignore[assignment]  # as for ndarray: == is elementwise
 
@@ -281,6 +282,7 @@ def assign(x: Tracer, new: Tracer) -> None:
 
 tracer_types.update((Tracer, View))
 hooks.handle = Tracer
+
 
 def is_traced(x: Any) -> bool:
     return x.__class__ in tracer_types

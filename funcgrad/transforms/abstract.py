@@ -35,13 +35,21 @@ class AbstractTrace(Trace):
         self.where = where
 
     def demand(self, var: Var) -> Any:
-        position = self.root.positions.get(var)
-        if position is not None and self.inputs[position] is not None:
-            return self.inputs[position]
+        value = super().demand(var)
+        if value is None:
+            raise self.unknown(var)
+        return value
+
+    def run_segment(self, jaxpr: Jaxpr, values: list[Any]) -> Any:
+        if any(x is None for x in values):
+            raise self.unknown(jaxpr.outvars[-1])
+        return super().run_segment(jaxpr, values)
+
+    def unknown(self, var: Any) -> ConcretizationError:
         name = f"'{var.name}' " if var.name else ""
-        raise ConcretizationError(
+        return ConcretizationError(
             f"{self.where}: the value of {name}({var.aval}) is not known while tracing "
-            f"(at {here()}); use np.where, funcgrad.cond or funcgrad.while_loop for what depends on it"
+            f"(at {here()}); use np.where, funcgrad.cond or funcgrad.while_loop for what needs it"
         )
 
     def _run_now(self, node: Any) -> None:
@@ -65,7 +73,7 @@ def abstract(
 
 def captures(traced: Traced) -> list[Any]:
     """The values that a traced function took from outside, in the order of its inputs."""
-    return traced.trace.inputs[len(traced.trace.root.invars) :]
+    return list(traced.trace.inputs[len(traced.trace.root.invars) :])
 
 
 def with_outputs(jaxpr: Jaxpr, avals: Sequence[Aval]) -> Jaxpr:

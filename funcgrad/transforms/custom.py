@@ -49,11 +49,15 @@ class _Custom:
         if trace is None:
             return self.f(*args, **kwargs)
         if kwargs:
-            raise TypeError(f"{self.__name__}: custom derivative functions take positional arguments")
+            raise TypeError(
+                f"{self.__name__}: custom derivative functions take positional arguments"
+            )
         run = _Call(self, args)
         inner = run.trace(self.f, run.avals, lambda xs: self.f(*run.merged(xs)), run.leaves)
         if _active.get().count(id(self)) >= _DEPTH:
-            found = trace.record(call, (*run.leaves, *captures(inner)), (("jaxpr", no_rule(inner)),), True)
+            found = trace.record(
+                call, (*run.leaves, *captures(inner)), (("jaxpr", no_rule(inner)),), True
+            )
             return unflatten(inner.treedef, list(found))
         token = _active.set((*_active.get(), id(self)))
         try:
@@ -106,7 +110,7 @@ def _closes_over(eqn: Eqn, given: Sequence[Any]) -> None:
         )
 
 
-# -- custom_jvp -------------------------------------------------------------------------------------
+# -- custom_jvp ----------------------------------------------------------------------------------
 
 
 class custom_jvp(_Custom):  # noqa: N801  # used as a decorator, like a function
@@ -151,7 +155,9 @@ class custom_jvp(_Custom):  # noqa: N801  # used as a decorator, like a function
 
     def record(self, trace: Any, run: _Call, inner: Traced) -> Any:
         if self.rule is None:
-            raise DifferentiationError(f"custom_jvp {self.__name__}: no rule; use {self.__name__}.defjvp")
+            raise DifferentiationError(
+                f"custom_jvp {self.__name__}: no rule; use {self.__name__}.defjvp"
+            )
         rule, n = self.rule, len(run.leaves)
 
         def apply_rule(xs: list[Any]) -> Any:
@@ -208,7 +214,9 @@ def _run_inner(xp: Any, *xs: Any, jaxpr: Jaxpr, **params: Any) -> Any:
     return hooks.run(jaxpr, xs[: len(jaxpr.invars)])
 
 
-def _jvp_batch(size: int, xs: Any, batched: Any, jaxpr: Jaxpr, rule: Jaxpr, n: int, name: str) -> Any:
+def _jvp_batch(
+    size: int, xs: Any, batched: Any, jaxpr: Jaxpr, rule: Jaxpr, n: int, name: str
+) -> Any:
     k = len(jaxpr.invars)
     flags = tuple(batched)
     made, _ = batch_jaxpr(jaxpr, size, flags[:k], True)
@@ -222,7 +230,7 @@ custom_jvp_call = define(
     linearize=_jvp_linearize, batch=_jvp_batch, multiple=True, family="custom",
 )  # fmt: skip
 
-# -- custom_vjp -------------------------------------------------------------------------------------
+# -- custom_vjp ----------------------------------------------------------------------------------
 
 
 class custom_vjp(_Custom):  # noqa: N801  # used as a decorator, like a function
@@ -254,7 +262,9 @@ class custom_vjp(_Custom):  # noqa: N801  # used as a decorator, like a function
 
     def record(self, trace: Any, run: _Call, inner: Traced) -> Any:
         if self.bwd is None:
-            raise DifferentiationError(f"custom_vjp {self.__name__}: no rule; use {self.__name__}.defvjp")
+            raise DifferentiationError(
+                f"custom_vjp {self.__name__}: no rule; use {self.__name__}.defvjp"
+            )
         saved = _Residuals()
 
         def forward(xs: list[Any]) -> Any:
@@ -299,8 +309,8 @@ class custom_vjp(_Custom):  # noqa: N801  # used as a decorator, like a function
         if not isinstance(cts, (tuple, list)) or len(cts) != len(run.defs):
             got = len(cts) if isinstance(cts, (tuple, list)) else type(cts).__name__
             raise StructureError(
-                f"custom_vjp {self.__name__}: bwd must return a tuple of {len(run.defs)} cotangents, "
-                f"one per differentiated argument; got {got}"
+                f"custom_vjp {self.__name__}: bwd must return a tuple of {len(run.defs)} "
+                f"cotangents, one per differentiated argument; got {got}"
             )
         out: list[Any] = []
         for i, (ct, (treedef, n)) in enumerate(zip(cts, run.defs, strict=True)):
@@ -310,7 +320,8 @@ class custom_vjp(_Custom):  # noqa: N801  # used as a decorator, like a function
                 found = [ops.full(0.0, shape=a.shape, dtype=moving_aval(a).dtype) for a in avals]
             elif ct_def != treedef:
                 raise StructureError(
-                    f"custom_vjp {self.__name__}: cotangent {i} has structure {ct_def}, its argument {treedef}"
+                    f"custom_vjp {self.__name__}: cotangent {i} has structure {ct_def}, "
+                    f"its argument {treedef}"
                 )
             for x, a in zip(found, avals, strict=True):
                 check_shape(f"custom_vjp {self.__name__}: cotangent {i} of bwd", known_aval(x), a)
@@ -377,7 +388,11 @@ def cts_last(bwd: Jaxpr, n_res: int, n_cts: int) -> Jaxpr:
     """bwd as (residuals, captures, cts): tracing leaves captures at the end."""
 
     def make() -> Jaxpr:
-        res, cts, rest = (bwd.invars[:n_res], bwd.invars[n_res : n_res + n_cts], bwd.invars[n_res + n_cts :])
+        res, cts, rest = (
+            bwd.invars[:n_res],
+            bwd.invars[n_res : n_res + n_cts],
+            bwd.invars[n_res + n_cts :],
+        )
         return Jaxpr((*res, *rest, *cts), bwd.eqns, bwd.outvars)
 
     return bwd.derive(("cts last", n_res), make)  # type: ignore[no-any-return]
@@ -409,8 +424,8 @@ def _vjp_batch(
     k, flags = len(jaxpr.invars), tuple(batched)
     n_out, n_fwd = len(jaxpr.outvars), len(fwd.invars) - n
     made, _ = batch_jaxpr(jaxpr, size, flags[:k], True)
-    made_fwd, res_on = batch_jaxpr(fwd, size, (*flags[:n], *flags[k : k + n_fwd]),
-                                   (*(True,) * n_out, *(False,) * (len(fwd.outvars) - n_out)))  # fmt: skip
+    force = (True,) * n_out + (False,) * (len(fwd.outvars) - n_out)
+    made_fwd, res_on = batch_jaxpr(fwd, size, (*flags[:n], *flags[k : k + n_fwd]), force)
     back_flags = (*res_on[n_out:], *(True,) * n_out, *flags[k + n_fwd :])
     made_bwd, _ = batch_jaxpr(bwd, size, back_flags, True)
     summed = made_bwd.derive(("summed", flags[:n]), lambda: _summed(made_bwd, flags[:n]))

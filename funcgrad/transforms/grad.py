@@ -1,6 +1,6 @@
 """Gradients of scalar functions: reverse mode.
 
-    grad(f)(x) = f'(x)^T 1
+grad(f)(x) = f'(x)^T 1
 """
 
 from __future__ import annotations
@@ -101,11 +101,11 @@ def _gradient(f: Any, arguments: Arguments, options: Options) -> Callable[..., A
             def call(xs: Any) -> Any:
                 return split_call(unflatten_all(defs, xs))
 
-        names = lambda: argument_names(f, chosen)  # noqa: E731
+        names = lambda: argument_names(f, chosen)
         traced = trace(store, leaves, call, has_aux, names, options.who)
         return _finish(f, traced, arguments, options, defs)
 
-    return transformed(gradient, f, options.who)
+    return transformed(gradient, f, options.who)  # type: ignore[no-any-return]
 
 
 def _checked(leaves: list[Any], chosen: Any, options: Options) -> list[Any]:

@@ -167,5 +167,3 @@ def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     traced = abstract(f, avals, lambda xs: f(*unflatten_all(defs, xs), **kwargs), "eval_shape")
     outs = [ShapeDtype(v.aval.shape, v.aval.dtype) for v in traced.outs]
     return unflatten(traced.treedef, outs)
-
-

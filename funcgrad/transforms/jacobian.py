@@ -1,7 +1,7 @@
 """Jacobians, Hessians and Hessian-vector products, each as one program.
 
-    jacfwd: the columns f'(x) e_j by batched jvp      jacrev: the rows e_i^T f'(x) by batched vjp
-    hvp(f)(x, v) = d/dt grad f(x + t v) at t = 0      (forward over reverse)
+jacfwd: the columns f'(x) e_j by batched jvp      jacrev: the rows e_i^T f'(x) by batched vjp
+hvp(f)(x, v) = d/dt grad f(x + t v) at t = 0      (forward over reverse)
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ def hessian(
            [2., 0.]])
     """
     inner = jacrev(f, argnums, argnames, has_aux, holomorphic)
-    return transformed(jacfwd(inner, argnums, argnames, has_aux, holomorphic), f, "hessian")
+    outer = jacfwd(inner, argnums, argnames, has_aux, holomorphic)
+    return transformed(outer, f, "hessian")  # type: ignore[no-any-return]
 
 
 def hvp(
@@ -167,7 +168,7 @@ def hvp_jaxpr(jaxpr: Jaxpr, roots: int) -> Jaxpr:
     return Jaxpr(made.invars, b.eqns, outs)
 
 
-# -- one road for all Jacobians -------------------------------------------------------------------
+# -- one road for all Jacobians ------------------------------------------------------------------
 
 
 def _jacobian(
@@ -208,7 +209,8 @@ def _check_kinds(f: Any, who: str, outs: Sequence[Var], holomorphic: bool) -> No
         kind = v.aval.dtype.kind
         if kind in "iub":
             raise DifferentiationError(
-                f"{who}: {name_of(f)} returned {v.aval}, integers or truth values, which have no derivative"
+                f"{who}: {name_of(f)} returned {v.aval}, integers or truth values, which "
+                "have no derivative"
             )
         if kind == "c" and not holomorphic:
             raise DifferentiationError(
@@ -259,12 +261,14 @@ def _reverse_blocks(jaxpr: Jaxpr, roots: int, n: int) -> Jaxpr:
 
 
 def _swept(b: Builder, made: Jaxpr, args: Sequence[Any], aval: Any, skip: int) -> list[Any]:
-    """Run a linear sweep over all unit vectors of one (co)tangent, as a batch; axis 0 counts them."""
+    """Run a linear sweep over all unit vectors of one (co)tangent, batched along axis 0."""
     if not aval.shape:
         outs = splice(b.eqns, made, (*args, b.atom(aval.dtype.type(1))))
         return [b.read(v) for v in outs[skip:]]
     flags = (False,) * len(args) + (True,)
-    batched, _ = batch_jaxpr(made, aval.size, flags, (False,) * skip + (True,) * (len(made.outvars) - skip))
+    batched, _ = batch_jaxpr(
+        made, aval.size, flags, (False,) * skip + (True,) * (len(made.outvars) - skip)
+    )
     units = ops.reshape(eye(n=aval.size, dtype=aval.dtype), shape=(aval.size, *aval.shape))
     outs = splice(b.eqns, batched, (*args, b.atom(units)))
     return [b.read(v) for v in outs[skip:]]
@@ -281,5 +285,3 @@ def _block(x: Any, shape: tuple[int, ...]) -> Any:
 def _no_block(v: Any, x: Any) -> Any:
     dtype = v.aval.dtype if is_inexact(v.aval) else x.dtype
     return ops.full(0, shape=v.aval.shape + x.shape, dtype=dtype)
-
-

@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from funcgrad import config
 from funcgrad.backends.program import program_of, run
 from funcgrad.errors import ConcretizationError
 from funcgrad.ir.avals import aval_of
-from funcgrad.ir.jaxpr import Jaxpr, Var
+from funcgrad.ir.jaxpr import Var
 from funcgrad.ops.call import with_numbers
-from funcgrad.trace.core import Decision, Raised, Trace, running
+from funcgrad.trace.core import Trace, running
 from funcgrad.trace.guards import Guard, guards_of, random_reads
 from funcgrad.trace.purity import Watch
 from funcgrad.trace.source import here
 from funcgrad.trace.tree import Root, path_captures
+from funcgrad.transforms.compiled import UNKNOWN, Entry, Leaf, describe, follow, grow
 from funcgrad.transforms.tracing import Traced, argument_names, name_of, run_trace, transformed
 from funcgrad.tree import flatten, paths, unflatten
 
@@ -52,50 +51,6 @@ class JitTrace(Trace):
     def __init__(self, root: Root, inputs: list[Any]):
         super().__init__(root, inputs)
         self.originals = []
-
-
-class Run:
-    """One segment of the compiled tree: values that the next decision needs, or a failure."""
-
-    __slots__ = ("failed", "jaxpr", "kind", "next")
-
-    def __init__(self, jaxpr: Jaxpr):
-        self.jaxpr = jaxpr
-        self.next: Any = None
-        self.failed: Any = None  # where the user's except clause went, after an error of this kind
-        self.kind: Any = None
-
-
-class Decide:
-    """Python decided here: which value it read, how, and where each outcome leads."""
-
-    __slots__ = ("branches", "read", "var")
-
-    def __init__(self, var: Var, read: Any):
-        self.var, self.read = var, read
-        self.branches: dict[Any, Any] = {}
-
-
-class Leaf:
-    """The end of a path: the last program and the structure of the result."""
-
-    __slots__ = ("fixed", "jaxpr", "treedef")
-
-    def __init__(self, jaxpr: Jaxpr, treedef: Any):
-        self.jaxpr, self.treedef = jaxpr, treedef
-        self.fixed: list[Any] = []
-
-
-class Entry:
-    """All that is compiled for one signature: its tree, its constants, its guards."""
-
-    def __init__(self, root: Root):
-        self.root = root
-        self.start: Any = None
-        self.consts: dict[Var, Any] = {}
-        self.guards: list[Guard] = []
-        self.leaves: list[Leaf] = []
-        self.retraces: list[str] = []
 
 
 def jit(
@@ -143,7 +98,9 @@ class Compiled:
     def __init__(self, f: Any, static_argnums: Any, static_argnames: Any, branches: str):
         self.f = f
         self.nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
-        self.names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
+        self.names = (
+            (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
+        )
         self.branches = branches
         self.entries: dict[Any, Entry] = {}
         self.calls = self.traces = 0
@@ -159,11 +116,12 @@ class Compiled:
         if entry is not None:
             for guard in entry.guards:
                 if not guard.holds():
-                    entry = self.outdated(key, guard)
+                    self.outdated(key, guard)
+                    entry = None
                     break
             else:
                 found = follow(entry, leaves)
-                if found is not _UNKNOWN:
+                if found is not UNKNOWN:
                     return found
         return self.trace(key, entry, leaves, rebuild, args)
 
@@ -271,7 +229,9 @@ class Compiled:
 
         return call
 
-    def keep(self, entry: Entry, traced: Traced, found: Any, guards: list[Guard], fresh: bool) -> Leaf:
+    def keep(
+        self, entry: Entry, traced: Traced, found: Any, guards: list[Guard], fresh: bool
+    ) -> Leaf:
         t = traced.trace
         captures = path_captures(t.node)
         reachable = {id(g.value) for g in guards if g.kind == "array"}
@@ -281,7 +241,11 @@ class Compiled:
             if len(entry.root.invars) <= position < len(t.inputs) and var in captures:
                 value = t.inputs[position]
                 original = originals.get(position)
-                if original is not None and id(original) in reachable and np.array_equal(original, value):
+                if (
+                    original is not None
+                    and id(original) in reachable
+                    and np.array_equal(original, value)
+                ):
                     value = original
                     captured.add(id(original))
                 entry.consts[var] = value
@@ -291,7 +255,11 @@ class Compiled:
             entry.guards = guards
         numbers = {v: x for v in captures if (x := entry.consts.get(v)).__class__ in _NUMBERS}
         leaf = Leaf(with_numbers(found[0], numbers), traced.treedef)
-        leaf.fixed = [entry.consts[v] for v in leaf.jaxpr.invars[len(entry.root.invars) :] if v in entry.consts]
+        leaf.fixed = [
+            entry.consts[v]
+            for v in leaf.jaxpr.invars[len(entry.root.invars) :]
+            if v in entry.consts
+        ]
         entry.leaves.append(leaf)
         grow(entry, t, leaf)
         return leaf
@@ -313,7 +281,9 @@ class Compiled:
 
     @property
     def source(self) -> str:
-        return "\n".join(program_of(leaf.jaxpr).source for e in self.entries.values() for leaf in e.leaves)
+        return "\n".join(
+            program_of(leaf.jaxpr).source for e in self.entries.values() for leaf in e.leaves
+        )
 
     def explain(self) -> str:
         """Every signature, its paths with their programs, and why there were re-traces."""
@@ -321,7 +291,7 @@ class Compiled:
         for key, entry in self.entries.items():
             lines.append(f"signature {_readable(key)}")
             lines += [f"  guards {g.name} = {g.value!r:.40}" for g in entry.guards]
-            lines += _describe(entry.start, "  ")
+            lines += describe(entry.start, "  ")
         lines += [f"re-traced: {r}" for r in self.reasons]
         return "\n".join(lines)
 
@@ -339,9 +309,6 @@ class StrictTrace(JitTrace):
         )
 
 
-_UNKNOWN = object()
-
-
 def _is_traceable(x: Any) -> bool:
     cls = x.__class__
     if cls is bool:
@@ -354,96 +321,7 @@ def _is_traceable(x: Any) -> bool:
 _NUMBERS = (float, int, complex)
 
 
-def grow(entry: Entry, t: Trace, leaf: Leaf) -> None:
-    """Add a run's path to the compiled tree: its demands and decisions, then its leaf."""
-    path = []
-    node: Any = t.node
-    while node is not None:
-        if node.eqn is None and node.segment is not None:
-            path.append(node.segment)
-        node = node.parent
-    hang: Callable[[Any], None] = partial(setattr, entry, "start")
-    place = entry.start
-    for segment in reversed(path):
-        if segment.__class__ is Decision:
-            if place is None:
-                place = Decide(segment.var, segment.read)
-                hang(place)
-            place, hang = _branch(place, segment.outcome)
-        else:
-            if place is None:
-                place = Run(segment[0])
-                hang(place)
-            way = "next"
-            if segment.__class__ is Raised:
-                place.kind, way = segment.kind, "failed"
-            hang = partial(setattr, place, way)
-            place = getattr(place, way)
-    hang(leaf)
-
-
-def _branch(place: Decide, outcome: Any) -> tuple[Any, Callable[[Any], None]]:
-    key = (outcome.__class__, outcome)
-    if key not in place.branches and len(place.branches) >= config.max_decisions:
-        raise ConcretizationError(
-            f"jit: a decision on {place.var.name or 'a value'} ({place.var.aval}) has more than "
-            f"{config.max_decisions} outcomes, each a program of its own; keep the value traced "
-            "(np.where, funcgrad.while_loop), or call the function un-jitted"
-        )
-    return place.branches.get(key), partial(place.branches.__setitem__, key)
-
-
-def follow(entry: Entry, leaves: Sequence[Any]) -> Any:
-    """The result along known branches, or _UNKNOWN where Python has to be asked."""
-    place = entry.start
-    if place.__class__ is Leaf:
-        return unflatten(place.treedef, list(run(place.jaxpr, (*leaves, *place.fixed))))
-    env = dict(zip(entry.root.invars, leaves, strict=True))
-    env.update(entry.consts)
-    while place.__class__ is not Leaf:
-        if place.__class__ is Run:
-            jaxpr = place.jaxpr
-            try:
-                outs = run(jaxpr, [env[v] for v in jaxpr.invars])
-            except Exception as error:
-                if error.__class__ is not place.kind:  # Python's own except has to see it
-                    return _UNKNOWN
-                place = place.failed
-                continue
-            env.update(zip(jaxpr.outvars, outs, strict=True))
-            place = place.next
-        elif place.__class__ is Decide:
-            outcome = place.read(env[place.var])
-            place = place.branches.get((outcome.__class__, outcome))
-        else:
-            return _UNKNOWN
-    jaxpr = place.jaxpr
-    return unflatten(place.treedef, list(run(jaxpr, [env[v] for v in jaxpr.invars])))
-
-
 def _readable(key: Any) -> str:
     if key and key[0].__class__.__name__ == "Aval":
         return "(" + ", ".join(map(repr, key)) + ")"
     return f"{key!r:.100}"
-
-
-def _describe(place: Any, indent: str) -> list[str]:
-    """The compiled tree as text: segments, decisions, programs."""
-    lines: list[str] = []
-    while place.__class__ is Run:
-        lines += _indented(program_of(place.jaxpr).source, indent)
-        if place.failed is not None:
-            lines.append(f"{indent}except {place.kind.__name__}:")
-            lines += _describe(place.failed, indent + "    ")
-        place = place.next
-    if place.__class__ is Decide:
-        for (_, outcome), branch in place.branches.items():
-            lines.append(f"{indent}if {place.var.name or place.var.aval} is {outcome}:")
-            lines += _describe(branch, indent + "    ")
-    elif place is not None:
-        lines += _indented(program_of(place.jaxpr).source, indent)
-    return lines
-
-
-def _indented(text: str, indent: str) -> list[str]:
-    return [indent + line for line in text.rstrip().split("\n")]

@@ -136,7 +136,9 @@ def _public(jaxpr: Jaxpr, roots: int, n: int) -> Jaxpr:
     tangents = [next(found) if on else None for on in flags]
     with Builder() as b:
         b.eqns.extend(made.eqns)
-        outs = [instantiated(b, t, v.aval) for t, v in zip(tangents[:n], jaxpr.outvars, strict=False)]
+        outs = [
+            instantiated(b, t, v.aval) for t, v in zip(tangents[:n], jaxpr.outvars, strict=False)
+        ]
     return Jaxpr(made.invars, b.eqns, (*made.outvars[: len(jaxpr.outvars)], *outs))
 
 
@@ -166,7 +168,8 @@ def matched(who: str, leaves: list[Any], primals: Any, tangents: Any) -> list[An
         if tuple(np.shape(t) if not hasattr(t, "shape") else t.shape) != aval.shape:
             path = [p for value in primals for p in paths(value)][i]
             raise StructureError(
-                f"{who}: the tangent of argument{path} has shape {np.shape(t)}, its primal {aval.shape}"
+                f"{who}: the tangent of argument{path} has shape {np.shape(t)}, "
+                f"its primal {aval.shape}"
             )
         out.append(cast(t, aval) if is_inexact(aval) else None)
     return out

@@ -1,6 +1,6 @@
 """What every public transform does around its jaxpr: trace a call, derive, run.
 
-    leaves --trace--> leaf of the tree --derive (kept on the leaf)--> program --run--> outputs
+leaves --trace--> leaf of the tree --derive (kept on the leaf)--> program --run--> outputs
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from funcgrad.errors import DifferentiationError, StructureError
 from funcgrad.ir.avals import aval_of
 from funcgrad.ir.jaxpr import Jaxpr, Var, dead_code
 from funcgrad.ops.call import apply, inlined
+from funcgrad.trace.collector import paused
 from funcgrad.trace.core import Trace, running
 from funcgrad.trace.tracer import Tracer, is_traced
 from funcgrad.trace.tree import Root, path_jaxpr
@@ -60,8 +61,8 @@ class Traced:
             return x._var
         if not (hasattr(x, "dtype") or isinstance(x, (int, float, complex))):
             raise StructureError(
-                f"{self.who}the function returned {type(x).__name__} {x!r:.40}; outputs must be arrays or "
-                "numbers (pytrees of them)"
+                f"{self.who}the function returned {type(x).__name__} {x!r:.40}; outputs must be "
+                "arrays or numbers (pytrees of them)"
             )
         return self.trace.lift(x)
 
@@ -75,7 +76,8 @@ class Traced:
         outs = self.outs if outs is None else outs
         found = node.derived.get((key, outs))
         if found is None:
-            made = with_known(make(self.jaxpr(outs)), self.trace.known)
+            with paused():
+                made = with_known(make(self.jaxpr(outs)), self.trace.known)
             found = node.derived.setdefault((key, outs), made)
         return found
 
@@ -87,7 +89,7 @@ class Traced:
         if found is None:
             made = path_jaxpr(node, self.trace.root, outs)
             found = node.derived.setdefault(("jaxpr", outs), made)
-        return found
+        return found  # type: ignore[no-any-return]
 
     def values(self, jaxpr: Jaxpr) -> list[Any]:
         """What this run has for the inputs of a program."""
@@ -247,7 +249,9 @@ def unflatten_all(defs: list[tuple[Any, int]], leaves: Sequence[Any]) -> list[An
     return out
 
 
-def differentiable(who: str, x: Any, path: str, allow_int: bool = False, holomorphic: bool = False) -> Any:
+def differentiable(
+    who: str, x: Any, path: str, allow_int: bool = False, holomorphic: bool = False
+) -> Any:
     """The leaf as it is differentiated: Python ints become floats, integer arrays are refused."""
     if is_traced(x):
         aval = x.aval

@@ -161,9 +161,13 @@ class _Batch:
             return self.parts(leaves, flags, split.groups)
 
     def whole(self, leaves: list[Any], flags: tuple[bool, ...], size: int) -> tuple[list[Any], Any]:
-        places = [i for i, (x, on) in enumerate(zip(leaves, flags, strict=True)) if on or traceable(x)]
+        places = [
+            i for i, (x, on) in enumerate(zip(leaves, flags, strict=True)) if on or traceable(x)
+        ]
         kept = tuple(flags[i] for i in places)
-        avals = tuple([example_aval(leaves[i]) if flags[i] else known_aval(leaves[i]) for i in places])
+        avals = tuple(
+            [example_aval(leaves[i]) if flags[i] else known_aval(leaves[i]) for i in places]
+        )
         root = self.store.get(("vmap", avals, kept))
         if root is None:
             names = self.names()
@@ -196,8 +200,9 @@ class _Batch:
                 f"vmap: examples decide differently (at {here()}) while axis {self.axis_name!r} "
                 "ties them together; use np.where or funcgrad.cond"
             )
+        before = self.splits
         self.splits += len(groups) - 1
-        if self.splits == 64:
+        if before < 64 <= self.splits:
             warnings.warn(f"vmap of {name_of(self.f)} split its batch into more than 64 parts",
                           stacklevel=2)  # fmt: skip
         found, treedef = [], None
@@ -257,8 +262,8 @@ def argument_axes(f: Any, in_axes: Any, args: tuple[Any, ...], names: list[str])
         unknown = set(in_axes) - {*positional, *names}
         if unknown:
             raise StructureError(
-                f"vmap: in_axes names {sorted(map(str, unknown))}, but the call of {name_of(f)} has "
-                f"{[*positional, *names]}"
+                f"vmap: in_axes names {sorted(map(str, unknown))}, but the call of {name_of(f)} "
+                f"has {[*positional, *names]}"
             )
         return [in_axes.get(n, 0) for n in (*positional, *names)]
     axes = list(in_axes)
@@ -276,9 +281,15 @@ def leaf_axes(value: Any, axis: Any) -> list[Any]:
         return [axis] * len(flatten(value)[0])
     if isinstance(value, dict) and isinstance(axis, dict) and set(axis) == set(value):
         return [a for k in sorted(value) for a in leaf_axes(value[k], axis[k])]
-    if isinstance(value, (list, tuple)) and isinstance(axis, (list, tuple)) and len(value) == len(axis):
+    if (
+        isinstance(value, (list, tuple))
+        and isinstance(axis, (list, tuple))
+        and len(value) == len(axis)
+    ):
         return [a for v, ax in zip(value, axis, strict=True) for a in leaf_axes(v, ax)]
-    raise StructureError(f"vmap: axes {axis!r} are no prefix of the argument's structure {flatten(value)[1]}")
+    raise StructureError(
+        f"vmap: axes {axis!r} are no prefix of the argument's structure {flatten(value)[1]}"
+    )
 
 
 def batch_size(
@@ -290,7 +301,11 @@ def batch_size(
     for i, (x, a) in enumerate(zip(leaves, axes, strict=True)):
         if a is None:
             continue
-        shape = known_aval(x).shape if hasattr(x, "aval") else aval_of(x if hasattr(x, "shape") else np.asarray(x)).shape
+        shape = (
+            known_aval(x).shape
+            if hasattr(x, "aval")
+            else aval_of(x if hasattr(x, "shape") else np.asarray(x)).shape
+        )
         if not -len(shape) <= a < len(shape):
             raise StructureError(
                 f"vmap: {_label(f, values, n_args, names)[i]} of shape {shape} has no axis {a}; "
@@ -319,5 +334,3 @@ def _label(f: Any, values: list[Any], n_args: int, names: list[str]) -> list[str
     own = code.co_varnames[: code.co_argcount] if code is not None else ()
     stems = [own[i] if i < len(own) else f"args[{i}]" for i in range(n_args)] + names
     return [stem + p for stem, value in zip(stems, values, strict=True) for p in paths(value)]
-
-

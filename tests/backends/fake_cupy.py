@@ -20,8 +20,10 @@ class Ufunc:
         if ufunc.__name__ in ("add", "subtract", "maximum", "minimum", "multiply"):
             self.at = ufunc.at
 
-    def __call__(self, *args: Any, out: Any = None, dtype: Any = None) -> Any:
-        return as_array(self._ufunc(*args, out=out, dtype=dtype))
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.keys() - {"out", "dtype"}:
+            raise TypeError(f"{self._ufunc.__name__} takes out= and dtype= here, not {kwargs}")
+        return as_array(self._ufunc(*args, **kwargs))
 
 
 def as_array(x: Any) -> Any:

@@ -44,7 +44,7 @@ def test_one_operand(name):
 def test_two_operands(name):
     for x in SPECIAL:
         for y in SPECIAL:
-            if name == "power" and x < 0 and np.isinf(y):
+            if name == "power" and x < 0 and (np.isinf(y) or np.isinf(x)):
                 continue  # C's pow gives inf or 0, some builds of NumPy nan
             both(getattr(ops, name), x, y)
 

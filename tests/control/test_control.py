@@ -71,7 +71,9 @@ def test_batched(structured, python, derive):
 @every_pair
 def test_derivative_of_a_batch(structured, python):
     slopes = grad(lambda xs: np.sum(vmap(structured)(xs) ** 2))(POINTS)
-    np.testing.assert_allclose(slopes, [2 * python(x) * grad(python)(x) for x in POINTS], rtol=1e-11)
+    np.testing.assert_allclose(
+        slopes, [2 * python(x) * grad(python)(x) for x in POINTS], rtol=1e-11
+    )
 
 
 @every_pair

@@ -171,7 +171,7 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     return convolve(x, y[::-1], mode)
 
 
-# -- polynomials, statistics -----------------------------------------------------------------------
+# -- polynomials, statistics ---------------------------------------------------------------------
 
 
 @covers(np.polyval)
