@@ -53,8 +53,6 @@ def test_row_names_what_exists_and_a_test_uses_it(row):
     texts = "\n".join(path.read_text("utf-8") for path in files)
     for helper in ("user_cases.py", "control/programs.py"):  # what the files draw on
         texts += (ROOT / "tests" / helper).read_text("utf-8")
-    if files[0].name == "test_notebooks.py":
-        texts += "".join(path.read_text("utf-8") for path in (ROOT / "notebooks").glob("*.py"))
     assert {n for n in names if not re.search(rf"\b{n}\b", texts)} == set()
 
 
