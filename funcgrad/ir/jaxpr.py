@@ -103,11 +103,6 @@ class Jaxpr:
             found = self.derived.setdefault(key, make())
         return found
 
-    def subjaxprs(self) -> Iterator[Jaxpr]:
-        """Jaxprs among the parameters of the equations."""
-        for eqn in self.eqns:
-            yield from jaxprs_in(eqn.params)
-
 
 def jaxprs_in(params: dict[str, Any]) -> Iterator[Jaxpr]:
     for value in params.values():

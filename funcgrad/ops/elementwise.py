@@ -287,10 +287,6 @@ def _real_dtype(x: Aval) -> Aval:
     return x.with_dtype(np.empty(0, x.dtype).real.dtype) if x.dtype.kind == "c" else x.strong()
 
 
-def _complex_dtype(x: Aval) -> Any:
-    return np.result_type(x.dtype, np.complex64)
-
-
 def _pair_type(x: Aval, y: Aval) -> Aval:
     dtype = np.result_type(result_dtype(x, y), np.complex64)
     return array_aval(broadcast_avals("complex", (x, y)), dtype)
