@@ -76,6 +76,16 @@ def test_gradients_inside_the_map_are_summed():
     np.testing.assert_allclose(slopes, 3 * 2 * np.array([1.0, 2.0, 3.0]))
 
 
+def test_trees_of_parameters():
+    """The usual line of data-parallel training: the mean of the gradients of a dict."""
+    f = lambda p, x: np.sum((p["w"] * x + p["b"]) ** 2)
+    params = {"w": np.ones(3), "b": 0.5}
+    local = vmap(lambda x: pmean(grad(f)(params, x), "i"), axis_name="i")(X)
+    whole = grad(lambda p: np.mean(vmap(f, in_axes=(None, 0))(p, X)))(params)
+    np.testing.assert_allclose(local["w"][0], whole["w"])
+    np.testing.assert_allclose(local["b"], [whole["b"]] * 3)
+
+
 def test_two_named_axes():
     f = vmap(vmap(lambda x: x / psum(psum(x, "i"), "j"), axis_name="j"), axis_name="i")
     np.testing.assert_allclose(f(X), X / X.sum())

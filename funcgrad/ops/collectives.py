@@ -17,6 +17,7 @@ from funcgrad.ops.families import define, known_aval, ops
 from funcgrad.ops.shaping import iota, move_axis
 from funcgrad.trace.core import running
 from funcgrad.trace.tracer import Tracer
+from funcgrad.tree import map as tree_map
 
 __all__ = [
     "all_gather",
@@ -181,15 +182,17 @@ def axis_size(axis_name: Any) -> int:
     )
 
 
-def _record(prim: Any, x: Any, axis_name: Any, **params: Any) -> Any:
-    size = axis_size(axis_name)
-    operands = () if x is None else (x,)
-    found = {"axis_name": axis_name, "axis_size": size} | params
-    return running.get().record(prim, operands, tuple(found.items()), force=True)
+def _record(prim: Any, tree: Any, axis_name: Any, **params: Any) -> Any:
+    """The collective of every leaf of a pytree."""
+    found = tuple(({"axis_name": axis_name, "axis_size": axis_size(axis_name)} | params).items())
+    record = running.get().record
+    if prim.name != "axis_index":
+        return tree_map(lambda x: record(prim, (x,), found, force=True), tree)
+    return record(prim, (), found, force=True)
 
 
 def psum(x: Any, axis_name: Any) -> Any:
-    """The sum of x over a named axis. Its transpose is psum again.
+    """The sum of x (any pytree) over a named axis. Its transpose is psum again.
 
     >>> import numpy as np
     >>> from funcgrad import psum, vmap
@@ -200,14 +203,15 @@ def psum(x: Any, axis_name: Any) -> Any:
 
 
 def pmean(x: Any, axis_name: Any) -> Any:
-    """The mean of x over a named axis.
+    """The mean of x (any pytree) over a named axis.
 
     >>> import numpy as np
     >>> from funcgrad import pmean, vmap
     >>> vmap(lambda x: x - pmean(x, "i"), axis_name="i")(np.array([1.0, 3.0]))
     array([-1.,  1.])
     """
-    return psum(x, axis_name) / axis_size(axis_name)
+    size = axis_size(axis_name)
+    return tree_map(lambda total: total / size, psum(x, axis_name))
 
 
 def pmax(x: Any, axis_name: Any) -> Any:

@@ -39,7 +39,6 @@ class Node:
         self.outs = eqn.outvars if eqn is not None else ()
         self.out = self.outs[0] if eqn is not None and not eqn.prim.multiple else None
 
-
     def keep(self, key: Any, value: Any) -> Any:
         """Remember what was derived from the path that ends here; the first to come stays."""
         if self.derived is _NOTHING:

@@ -154,6 +154,11 @@ def run_trace(
                 "funcgrad holds this array read-only until the traced function has run, because an "
                 "earlier operation used it; write into a copy (x.copy()) instead"
             )
+        if isinstance(error, ValueError) and "setting an array element" in str(error):
+            error.add_note(
+                "a traced value was stored into a plain array; make the array with "
+                "np.zeros_like(x) of a traced x, or funcgrad.numpy.zeros, and it is traced too"
+            )
         t.release()
         raise
     finally:
@@ -222,7 +227,7 @@ class Arguments:
         if not -len(args) <= n < len(args):
             raise TypeError(
                 f"{self.who}: argnums={n}, but {name_of(self.f)} was called with {len(args)} "
-                "positional arguments"
+                "positional arguments; argnames differentiates arguments passed by keyword"
             )
         return n % len(args)
 
