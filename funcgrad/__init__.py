@@ -25,6 +25,7 @@ from funcgrad.ops.collectives import (
     ppermute,
     psum,
 )
+from funcgrad.ops.dynamic import dynamic_slice, dynamic_update_slice
 from funcgrad.trace.tree import clear_caches
 from funcgrad.transforms.checkpoint import checkpoint
 from funcgrad.transforms.custom import custom_jvp, custom_vjp
@@ -42,7 +43,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ShapeDtype", "all_gather", "all_to_all", "axis_index", "axis_size", "checkpoint",
-    "clear_caches", "cond", "config", "custom_jvp", "custom_vjp", "errors", "eval_shape",
+    "clear_caches", "cond", "config", "custom_jvp", "custom_vjp", "dynamic_slice",
+    "dynamic_update_slice", "errors", "eval_shape",
     "fori_loop", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp",
     "linear_transpose", "linearize", "make_jaxpr", "map", "numpy", "pmap", "pmax", "pmean", "pmin",
     "ppermute", "psum", "scan", "stop_gradient", "switch", "testing", "tree", "value_and_grad",

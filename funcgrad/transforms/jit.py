@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from types import MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ from funcgrad.transforms.compiled import UNKNOWN, Entry, Leaf, describe, follow,
 from funcgrad.transforms.tracing import Traced, argument_names, name_of, run_trace, transformed
 from funcgrad.tree import flatten, paths, unflatten
 
-__all__ = ["CacheInfo", "jit"]
+__all__ = ["CacheInfo", "Jitted", "jit"]
 
 
 class CacheInfo(NamedTuple):
@@ -82,19 +83,11 @@ def jit(
         return lambda g: jit(g, static_argnums, static_argnames, branches)
     if branches not in ("trace", "error"):
         raise ValueError(f"jit: branches must be 'trace' or 'error', not {branches!r}")
-    compiled = Compiled(f, static_argnums, static_argnames, branches)
-
-    def jitted(*args: Any, **kwargs: Any) -> Any:
-        return compiled(args, kwargs)
-
-    out = transformed(jitted, f, "jit")
-    out.explain, out.cache_info, out.clear = compiled.explain, compiled.cache_info, compiled.clear
-    out.compiled = compiled
-    return out
+    return transformed(Jitted(f, static_argnums, static_argnames, branches), f, "jit")
 
 
-class Compiled:
-    """The state behind a jitted function."""
+class Jitted:
+    """A jitted function: call it, or ask it what it does."""
 
     def __init__(self, f: Any, static_argnums: Any, static_argnames: Any, branches: str):
         self.f = f
@@ -108,7 +101,11 @@ class Compiled:
         self.lock = threading.RLock()
         self.reasons: list[str] = []
 
-    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """A jitted method is a method."""
+        return self if instance is None else MethodType(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if running.get() is not None:  # inside a trace the equations belong to that trace
             return self.f(*args, **kwargs)
         self.calls += 1
@@ -283,6 +280,7 @@ class Compiled:
 
     @property
     def source(self) -> str:
+        """The generated programs of all paths, as Python source."""
         return "\n".join(
             program_of(leaf.jaxpr).source for e in self.entries.values() for leaf in e.leaves
         )

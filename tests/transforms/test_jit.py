@@ -157,6 +157,19 @@ def test_methods_and_attributes():
     assert compiled(3.0) == 9.0
 
 
+def test_a_jitted_method():
+    class Scaled:
+        rate = 3.0
+
+        @jit
+        def times(self, x):
+            return self.rate * x
+
+    one = Scaled()
+    assert one.times(2.0) == 6.0
+    assert Scaled.times(one, 1.0) == 3.0
+
+
 def test_guards_do_not_retrace_without_need():
     f, runs = count_runs(scaled)
     compiled = jit(f)
@@ -272,7 +285,7 @@ def test_source_and_explanation():
     area(-2.0, 3.0)
     text = area.explain()
     assert "traces=2" in text and "width" in text and "is True" in text
-    assert area.compiled.source.count("def program") == 2
+    assert area.source.count("def program") == 2
     area.clear()
     assert area.cache_info().signatures == 0
 
