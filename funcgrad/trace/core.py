@@ -103,6 +103,7 @@ class Trace:
 
     abstract = False
     differentiates = True  # its inputs carry derivatives: they may not leave silently
+    notes = False  # only jit's own trace notes decisions
     copies = True  # small captured arrays are copied; jit keeps the originals
 
     def __init__(self, root: Root, inputs: list[Any]):
@@ -373,7 +374,12 @@ class Trace:
         return x.__class__ in tracer_types and x._trace.carries_derivative(x._var)
 
     def decide(self, var: Var, outcome: Any, read: Any) -> None:
-        """Label the path with what Python was told, so that jit can follow it without Python."""
+        """Label the path with what Python was told, where jit is to follow it without Python.
+
+        Elsewhere Python runs every time, and what it does next is label enough.
+        """
+        if not self.notes:
+            return
         edge = (_DECIDE, var, outcome.__class__, outcome)
         node = self.node.edges.get(edge)
         if node is None:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from funcgrad import config
+from funcgrad.trace.source import per_code
 from funcgrad.trace.tree import unwrapped
 
 __all__ = ["Guard", "codes_of", "guards_of"]
@@ -240,14 +241,15 @@ def _attributes(function: Any, bound: Any, found: dict[str, Guard], label: str) 
             found.setdefault(f"{label}.self.{name}", Guard(f"self.{name}", read, value))
 
 
-_reads: dict[int, tuple[CodeType, list[tuple[str, ...]]]] = {}
+_reads: dict[int, Any] = {}
 
 
 def global_reads(code: CodeType) -> list[tuple[str, ...]]:
     """Dotted global names that the code loads, functions defined inside included."""
-    cached = _reads.get(id(code))
-    if cached is not None and cached[0] is code:
-        return cached[1]
+    return per_code(_reads, code, _global_reads)  # type: ignore[no-any-return]
+
+
+def _global_reads(code: CodeType) -> list[tuple[str, ...]]:
     out: dict[tuple[str, ...], None] = {}
     path: tuple[str, ...] = ()
     for step in dis.get_instructions(code):
@@ -263,9 +265,7 @@ def global_reads(code: CodeType) -> list[tuple[str, ...]]:
     for const in code.co_consts:
         if isinstance(const, CodeType):
             out.update(dict.fromkeys(global_reads(const)))
-    found = list(out)
-    _reads[id(code)] = (code, found)
-    return found
+    return list(out)
 
 
 def _attribute_reads(code: CodeType, name: str | None) -> list[str]:

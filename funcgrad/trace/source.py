@@ -5,6 +5,9 @@ from __future__ import annotations
 import dis
 import os
 import sys
+import weakref
+from collections.abc import Callable
+from functools import partial
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -16,7 +19,23 @@ _INSIDE = tuple(_PACKAGE + part for part in (
     "__init__", "tree",
 ))  # fmt: skip
 _STORES = ("STORE_FAST", "STORE_NAME", "STORE_DEREF", "STORE_GLOBAL")
-_names: dict[int, tuple[CodeType, dict[int, str]]] = {}
+_names: dict[int, Any] = {}
+
+
+def per_code(cache: dict[int, Any], code: CodeType, make: Callable[[CodeType], Any]) -> Any:
+    """What ``make`` finds in a code object, remembered until the code is freed.
+
+    By identity: code objects compare by content, which takes long and mixes functions up.
+    """
+    found = cache.get(id(code))
+    if found is None or found[0]() is not code:
+        alive = weakref.ref(code, partial(_forget, cache, id(code)))
+        found = cache[id(code)] = (alive, make(code))
+    return found[1]
+
+
+def _forget(cache: dict[int, Any], key: int, _: Any) -> None:
+    cache.pop(key, None)
 
 
 class Source(NamedTuple):
@@ -47,13 +66,7 @@ def here() -> Source | None:
 
 def result_name(frame: FrameType) -> str | None:
     """The variable that the running instruction's result is stored to, if it is at once."""
-    code = frame.f_code
-    found = _names.get(id(code))
-    if found is None or found[0] is not code:
-        if len(_names) > 1000:
-            _names.clear()
-        found = _names[id(code)] = (code, _stored_names(code))
-    return found[1].get(frame.f_lasti)
+    return per_code(_names, frame.f_code, _stored_names).get(frame.f_lasti)  # type: ignore
 
 
 def _stored_names(code: CodeType) -> dict[int, str]:

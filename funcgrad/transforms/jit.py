@@ -48,6 +48,7 @@ class JitTrace(Trace):
     __slots__ = ()
 
     copies = False
+    notes = True
     differentiates = False
 
     def __init__(self, root: Root, inputs: list[Any]):
