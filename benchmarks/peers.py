@@ -119,6 +119,16 @@ def torch_hvp(function: Callable) -> Callable:
     return product
 
 
+def torch_func_hvp(function: Callable) -> Callable:
+    """Forward over reverse in torch.func: PyTorch's transforms that compose, as funcgrad's do."""
+    import torch
+
+    def product(x: Any, v: Any) -> Any:
+        return torch.func.jvp(torch.func.grad(function), (x,), (v,))[1]
+
+    return product
+
+
 def torch_hessian(function: Callable) -> Callable:
     """The Hessian row by row, which beats torch.func.hessian at these sizes."""
     import torch

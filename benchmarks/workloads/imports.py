@@ -1,5 +1,6 @@
 """Import time: what `import peer` adds to `import numpy`, in fresh processes."""
 
+import os
 import statistics
 import subprocess
 import sys
@@ -24,7 +25,8 @@ def inputs(**_):
 
 def import_once(peer):
     command = [sys.executable, "-c", PROGRAM.format(peer=peer)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
     seconds, scipy_too = done.stdout.split()
     return float(seconds), scipy_too == "True"
 

@@ -8,6 +8,7 @@ from benchmarks.cases import Case, by_hand
 CASES = (
     *(Case(f"gradient n={n}", {"what": "gradient", "n": n}) for n in (2, 10, 1000)),
     *(Case(f"hvp n={n}", {"what": "hvp", "n": n}) for n in (2, 10, 1000)),
+    Case("hvp n=10, torch.func", {"what": "hvp", "n": 10, "composed": True}),
     Case("hessian n=10", {"what": "hessian", "n": 10}),
 )
 
@@ -106,7 +107,7 @@ def with_torch(params, data):
         data,
         peers.torch_made,
         gradient=peers.torch_grad(f),
-        hvp=peers.torch_hvp(f),
+        hvp=(peers.torch_func_hvp if params.get("composed") else peers.torch_hvp)(f),
         hessian=peers.torch_hessian(f),
     )
 

@@ -109,16 +109,22 @@ def fingerprint(value: Any, depth: int = _DEPTH) -> Any:
     return (cls, id(value))
 
 
+def is_generator(value: Any) -> bool:
+    """Whether a value draws random numbers for NumPy (which loads that part only when used)."""
+    loaded = sys.modules.get("numpy.random")
+    return loaded is not None and isinstance(value, (loaded.Generator, loaded.RandomState))
+
+
 def random_reads(function: Any) -> list[str]:
     """Where a function, or one it calls, mentions a random draw or a generator: name and line."""
     found: list[str] = []
     for code, scope in codes_of(function):
         name, line = "", code.co_firstlineno
         for step in dis.get_instructions(code):
-            line = step.starts_line or line
+            line = (step.positions and step.positions.lineno) or line
             if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
                 name = str(step.argval)
-                if isinstance(scope.get(name), (np.random.Generator, np.random.RandomState)):
+                if is_generator(scope.get(name)):
                     found.append(f"{name} ({os.path.basename(code.co_filename)}:{line})")
             elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
                 name = f"{name}.{step.argval}"

@@ -9,10 +9,8 @@ import time
 from types import BuiltinFunctionType, CodeType
 from typing import Any
 
-import numpy as np
-
 from funcgrad.errors import ImpureCallError
-from funcgrad.trace.guards import codes_of
+from funcgrad.trace.guards import codes_of, is_generator
 from funcgrad.trace.source import here
 
 __all__ = ["Watch"]
@@ -41,7 +39,7 @@ def _names(code: CodeType) -> set[str]:
 def _is_clock(value: Any) -> bool:
     if isinstance(value, BuiltinFunctionType):
         return value in _CLOCKS or isinstance(value.__self__, random.Random)
-    return isinstance(value, (np.random.Generator, np.random.RandomState, random.Random))
+    return isinstance(value, random.Random) or is_generator(value)
 
 
 class Watch:
@@ -81,7 +79,7 @@ class Watch:
             sys.setprofile(None)
         if kind is not None:
             return
-        if self.found is None and self._states() != self.before:
+        if self.found is None and self._drew():
             self.found = "a draw from a random generator"
         if self.found is not None:
             raised = ImpureCallError(
@@ -93,9 +91,19 @@ class Watch:
             raise raised
 
     def _states(self) -> Any:
-        legacy: Any = np.random.get_state()
         own = [repr(g.bit_generator.state) for g in self.generators]
-        return (legacy[1].tobytes(), legacy[2:], random.getstate(), own)
+        loaded = sys.modules.get("numpy.random")  # NumPy loads it when it is first spoken of
+        if loaded is None:
+            return (None, random.getstate(), own)
+        legacy: Any = loaded.get_state()
+        return ((legacy[1].tobytes(), legacy[2:]), random.getstate(), own)
+
+    def _drew(self) -> bool:
+        """Whether some generator has moved on; one that came into being here only if named."""
+        now = self._states()
+        if self.before[0] is None and not self.mentioned:
+            return bool(now[1:] != self.before[1:])
+        return bool(now != self.before)
 
 
 def _collecting(frame: Any) -> bool:

@@ -200,7 +200,7 @@ class Jitted:
             self.traces += 1
             t = self.new_trace(entry, list(leaves))
             guards = guards_of(self.f)
-            generators = [g.value for g in guards if isinstance(g.value, np.random.Generator)]
+            generators = [g.value for g in guards if hasattr(g.value, "bit_generator")]
             with Watch(self.f, generators, random_reads(self.f)):
                 traced = run_trace(t, self.caller(rebuild))
             try:

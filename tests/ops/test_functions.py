@@ -29,7 +29,7 @@ np.quantile(x,0.3,keepdims=True) np.where(x>0,x,0.0) np.where(x>0,1.0,x*x) np.wh
 np.where(x,x,1.0) np.where([True,False,True,True,False],x,2) np.select([x>1,x>0],[x,x*x],-1.0)
 np.select([x>1,x>0],[1,2]) np.piecewise(x,[x<0,x>=1],[lambda.v:.v*v,lambda.v:.np.exp(v),3.0])
 np.piecewise(x,[x<0],[-1.0,lambda.v:.v*v]) np.clip(x,-1,1) np.clip(x,None,1) np.clip(x,0.5,None)
-np.clip(x,min=0.0) np.clip(x,-x*x,x*x+1) np.round(x) np.round(x+0.01,1) np.around(x,-1) np.fix(x)
+np.clip(x,min=0.0) np.clip(x,-x*x,x*x+1) np.round(x) np.round(x+0.01,1) np.around(x,-1)
 np.real(x) np.imag(x) np.conj(x) np.angle(x) np.angle(x+1j,deg=True) np.abs(x) np.angle(x+2j*x*x)
 np.real(np.exp(1j*x)) np.imag(np.exp(1j*x)) np.iscomplex(x) np.isreal(x) np.reshape(x,(5,1))
 np.reshape(x,-1) np.ravel(x) np.transpose(x) np.expand_dims(x,0) np.expand_dims(x,(0,-1))
