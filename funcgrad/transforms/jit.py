@@ -201,7 +201,7 @@ class Jitted:
             t = self.new_trace(entry, list(leaves))
             guards = guards_of(self.f)
             generators = [g.value for g in guards if hasattr(g.value, "bit_generator")]
-            with Watch(self.f, generators, random_reads(self.f)):
+            with paused(), Watch(self.f, generators, random_reads(self.f)):
                 traced = run_trace(t, self.caller(rebuild))
             try:
                 with paused():
