@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import types
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -122,6 +123,10 @@ def torch_hvp(function: Callable) -> Callable:
 def torch_func_hvp(function: Callable) -> Callable:
     """Forward over reverse in torch.func: PyTorch's transforms that compose, as funcgrad's do."""
     import torch
+
+    with warnings.catch_warnings():  # the first forward-mode call loads what PyTorch deprecates
+        warnings.simplefilter("ignore")
+        torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
 
     def product(x: Any, v: Any) -> Any:
         return torch.func.jvp(torch.func.grad(function), (x,), (v,))[1]
