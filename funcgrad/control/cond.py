@@ -18,13 +18,14 @@ from funcgrad.errors import StructureError
 from funcgrad.ir.avals import Aval, array_aval
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 from funcgrad.ops.families import define, known_aval, ops, result_dtype
+from funcgrad.ops.shaping import instantiate, zeros
 from funcgrad.trace.build import Builder
 from funcgrad.trace.core import running
 from funcgrad.trace.dispatch import hooks
 from funcgrad.trace.tracer import Tracer, is_traced
 from funcgrad.transforms.abstract import abstract, captures, same_structure, widened, with_outputs
 from funcgrad.transforms.batch import batch_jaxpr
-from funcgrad.transforms.jvp import jvp_jaxpr, tangent_aval
+from funcgrad.transforms.jvp import atom_or_zeros, jvp_jaxpr, tangent_aval
 from funcgrad.transforms.linearize import linearized
 from funcgrad.transforms.tracing import Traced, flatten_all, name_of, unflatten_all
 from funcgrad.transforms.transpose import transpose_jaxpr
@@ -77,15 +78,8 @@ def _all_tangents(jaxpr: Jaxpr, own: tuple[bool, ...], flags: tuple[bool, ...]) 
     with Builder() as b:
         b.eqns.extend(jaxpr.eqns)
         wanted = [t for t in zip(own, flags, jaxpr.outvars, strict=False) if t[0] or t[1]]
-        outs = [_or_zero(b, next(rest) if has else None, v) for has, _, v in wanted]
+        outs = [atom_or_zeros(b, next(rest) if has else None, v) for has, _, v in wanted]
     return Jaxpr(jaxpr.invars, b.eqns, (*jaxpr.outvars[:n], *outs))
-
-
-def _or_zero(b: Builder, atom: Any, v: Any) -> Any:
-    aval = tangent_aval(v.aval)
-    if atom is None:
-        return b.atom(ops.full(0, shape=aval.shape, dtype=aval.dtype))
-    return atom
 
 
 def _split(builder: Builder, eqn: Eqn, active: tuple[bool, ...], tangents: list[Any]) -> list[Any]:
@@ -133,7 +127,7 @@ def _primal_branch(cut: Any, slots: list[Aval], places: list[int]) -> Jaxpr:
         for k, aval in enumerate(slots):
             v = values.get(k)
             if v is None:
-                v = b.atom(ops.full(0, shape=aval.shape, dtype=aval.dtype))
+                v = b.atom(zeros(aval))
             elif v.aval is not aval:
                 v = b.atom(ops.convert(b.read(v), dtype=aval.dtype))
             outs.append(v)
@@ -146,7 +140,7 @@ def _linear_branch(cut: Any, slots: list[Aval], places: list[int], flags: Sequen
     with Builder() as b:
         b.eqns.extend(cut.linear)
         pairs = zip(cut.outs, cut.jaxpr.outvars, flags, strict=True)
-        outs = [_or_zero(b, o, v) for o, v, on in pairs if on]
+        outs = [atom_or_zeros(b, o, v) for o, v, on in pairs if on]
     return Jaxpr((*invars, *cut.tangents_in), b.eqns, outs)
 
 
@@ -156,10 +150,7 @@ def _transpose(cts: list[Any], operands: list[Any], branches: tuple[Jaxpr, ...])
     made = tuple(
         b.derive(("transposed", wanted), partial(transpose_jaxpr, b, wanted)) for b in branches
     )
-    full = [
-        ops.full(0, shape=v.aval.shape, dtype=v.aval.dtype) if ct is None else ct
-        for ct, v in zip(cts, branches[0].outvars, strict=True)
-    ]
+    full = [instantiate(ct, v.aval) for ct, v in zip(cts, branches[0].outvars, strict=True)]
     found = iter(cond_(index, *[x for x, on in zip(rest, wanted, strict=True) if not on], *full,
                        branches=made))  # fmt: skip
     return [None, *[next(found) if on else None for on in wanted]]

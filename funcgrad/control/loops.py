@@ -7,18 +7,19 @@ always a ``scan``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from funcgrad.errors import StructureError
 from funcgrad.ir.avals import Aval, array_aval
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 from funcgrad.ops.families import known_aval, like, ops, result_dtype
+from funcgrad.ops.shaping import instantiate
 from funcgrad.trace.build import Builder
 from funcgrad.trace.tracer import is_traced
 from funcgrad.transforms.abstract import abstract, captures, with_outputs
 from funcgrad.transforms.batch import batch_jaxpr
-from funcgrad.transforms.jvp import jvp_jaxpr, tangent_aval
+from funcgrad.transforms.jvp import atom_or_zeros, jvp_jaxpr, tangent_aval
 from funcgrad.transforms.tracing import name_of
 
 
@@ -53,32 +54,30 @@ def padded(xp: Any, arrays: list[Any]) -> list[Any]:
 # -- derivatives -------------------------------------------------------------------------------
 
 
-def carry_flags(
-    body: Jaxpr, active: tuple[bool, ...], n_consts: int, n_carry: int
+def round_the_loop(
+    flags: tuple[bool, ...], nc: int, nk: int, outputs: Callable[[Any], Sequence[bool]]
 ) -> tuple[bool, ...]:
-    """The active inputs of a body once tangents have gone round the loop."""
+    """The flags of a body's inputs once what its carry returns has come in again."""
     while True:
-        _, outs = jvp_jaxpr(body, active)
-        flags = list(active)
-        for i in range(n_carry):
-            flags[n_consts + i] = active[n_consts + i] or outs[i]
-        if tuple(flags) == active:
-            return active
-        active = tuple(flags)
+        outs = outputs(flags)
+        carry = tuple(a or b for a, b in zip(flags[nc : nc + nk], outs, strict=False))
+        new = (*flags[:nc], *carry, *flags[nc + nk :])
+        if new == flags:
+            return flags
+        flags = new
+
+
+def carry_flags(body: Jaxpr, active: tuple[bool, ...], nc: int, nk: int) -> tuple[bool, ...]:
+    """The active inputs of a body once tangents have gone round the loop."""
+    return round_the_loop(active, nc, nk, lambda flags: jvp_jaxpr(body, flags)[1])
 
 
 def tangent_atoms(
     builder: Builder, eqn_invars: Sequence[Any], given: Sequence[Any], active: Any
 ) -> list[Any]:
     """One atom for each active input: its tangent, or zeros where it has none yet."""
-    out = []
-    for v, t, on in zip(eqn_invars, given, active, strict=True):
-        if on:
-            aval = tangent_aval(v.aval)
-            out.append(
-                builder.atom(ops.full(0, shape=aval.shape, dtype=aval.dtype) if t is None else t)
-            )
-    return out
+    rows = zip(eqn_invars, given, active, strict=True)
+    return [builder.atom(instantiate(t, tangent_aval(v.aval))) for v, t, on in rows if on]
 
 
 def grouped(items: Sequence[Any], active: Sequence[bool], n_consts: int, n_carry: int) -> Any:
@@ -100,16 +99,12 @@ def fused_body(body: Jaxpr, active: Any, nc: int, nk: int) -> tuple[Jaxpr, tuple
     with Builder() as b:
         b.eqns.extend(made.eqns)
         ts = [
-            zero_or(b, t, v) if f else None for t, v, f in zip(own, body.outvars, on, strict=True)
+            atom_or_zeros(b, t, v) if f else None
+            for t, v, f in zip(own, body.outvars, on, strict=True)
         ]
     outs = (*made.outvars[:nk], *(t for t in ts[:nk] if t is not None),
             *made.outvars[nk:n_out], *(t for t in ts[nk:] if t is not None))  # fmt: skip
     return Jaxpr((*consts, *tc, *carry, *tk, *xs, *tx), b.eqns, outs), on
-
-
-def zero_or(b: Builder, atom: Any, v: Any) -> Any:
-    aval = tangent_aval(v.aval)
-    return b.atom(ops.full(0, shape=aval.shape, dtype=aval.dtype)) if atom is None else atom
 
 
 def divided(cut: Any, consts: Sequence[Var]) -> tuple[list[Var], list[Var]]:
@@ -130,7 +125,7 @@ def linear_loop(
     tc, tk, tx = grouped(cut.tangents_in, active, nc, nk)
     with Builder() as b:
         b.eqns.extend(cut.linear)
-        outs = [zero_or(b, o, v) if f else None
+        outs = [atom_or_zeros(b, o, v) if f else None
                 for o, v, f in zip(cut.outs, cut.jaxpr.outvars, on, strict=True)]  # fmt: skip
         carry = [o for o in outs[:nk] if o is not None]
         if alive is not None:  # a finished example of a batch keeps its tangent
@@ -155,14 +150,7 @@ def loop_flags(
     body: Jaxpr, size: int, flags: tuple[bool, ...], nc: int, nk: int
 ) -> tuple[bool, ...]:
     """The batched inputs of a body once batches have gone round the loop."""
-    while True:
-        _, outs = batch_jaxpr(body, size, flags)
-        new = list(flags)
-        for i in range(nk):
-            new[nc + i] = flags[nc + i] or outs[i]
-        if tuple(new) == flags:
-            return flags
-        flags = tuple(new)
+    return round_the_loop(flags, nc, nk, lambda on: batch_jaxpr(body, size, on)[1])
 
 
 # -- tracing a body ------------------------------------------------------------------------------

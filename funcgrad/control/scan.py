@@ -31,7 +31,7 @@ from funcgrad.ir.avals import Aval, array_aval, is_inexact
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 from funcgrad.ops.call import splice
 from funcgrad.ops.families import define, is_linear, known_aval, ops
-from funcgrad.ops.shaping import move_axis
+from funcgrad.ops.shaping import instantiate, move_axis, zeros
 from funcgrad.trace.build import Builder
 from funcgrad.trace.core import bind
 from funcgrad.trace.dispatch import hooks
@@ -137,8 +137,8 @@ def _transpose(
         ("scan transposed", wanted, ys_on),
         lambda: _back_body(body, wanted, ys_on, n_consts, n_carry),
     )
-    sums = [_zeros(v.aval) for v, on in zip(body.invars, const_on, strict=False) if on]
-    ct_carry = [_zeros(v.aval) if ct is None else ct
+    sums = [zeros(v.aval) for v, on in zip(body.invars, const_on, strict=False) if on]
+    ct_carry = [instantiate(ct, v.aval)
                 for ct, v in zip(cts[:n_carry], body.outvars, strict=False)]  # fmt: skip
     fixed = [x for x, on in zip(consts, const_on, strict=True) if not on]
     saved = [x for x, on in zip(xs, x_on, strict=True) if not on]
@@ -153,10 +153,6 @@ def _transpose(
     return [*const_cts, *carry_cts, *x_cts]
 
 
-def _zeros(aval: Aval) -> Any:
-    return ops.full(0, shape=aval.shape, dtype=aval.dtype)
-
-
 def _back_body(body: Jaxpr, wanted: Any, ys_on: Any, nc: int, nk: int) -> Jaxpr:
     """(fixed, sums, carry cts, saved, y cts) -> (sums, carry cts, x cts)."""
     back = transpose_jaxpr(body, wanted)
@@ -167,7 +163,7 @@ def _back_body(body: Jaxpr, wanted: Any, ys_on: Any, nc: int, nk: int) -> Jaxpr:
         sums = b.inputs(
             [tangent_aval(v.aval) for v, on in zip(body.invars, wanted[:nc], strict=False) if on]
         )
-        ys = [ct if on else b.atom(_zeros(ct.aval)) for ct, on in zip(cts[nk:], ys_on, strict=True)]
+        ys = [ct if on else b.atom(zeros(ct.aval)) for ct, on in zip(cts[nk:], ys_on, strict=True)]
         outs = splice(b.eqns, back, (*others, *cts[:nk], *ys))
         added = [b.atom(ops.add(s, b.read(o))) for s, o in zip(sums, outs, strict=False)]
     rest = outs[len(sums) :]

@@ -14,7 +14,16 @@ import numpy as np
 from funcgrad.errors import ShapeError
 from funcgrad.ir.avals import Aval, array_aval, broadcast_shapes
 from funcgrad.ops.families import ct_like, define, is_linear, known_aval, ops, shape_of, structural
-from funcgrad.ops.shaping import ALL, broadcast_to, full, iota, move_axis, reshape
+from funcgrad.ops.shaping import (
+    ALL,
+    broadcast_to,
+    full,
+    instantiate,
+    iota,
+    move_axis,
+    reshape,
+    zeros,
+)
 
 Items = tuple[Any, ...]
 ARRAY = "array"
@@ -148,7 +157,7 @@ def _put_value(xp: Any, x: Any, v: Any, items: Items) -> Any:
 def _put_jvp(primals: Any, tangents: Any, outs: Any, items: Items) -> Any:
     x, v = primals
     tx, tv = tangents
-    tx = full(0, shape=x.shape, dtype=x.dtype) if tx is None else tx
+    tx = instantiate(tx, known_aval(x))
     return (put(tx, 0.0 if tv is None else tv, items=items),)
 
 
@@ -218,7 +227,7 @@ def _gather_value(xp: Any, x: Any, *arrays: Any, items: Items) -> Any:
 
 def _gather_transpose(cts: Any, operands: Any, items: Items) -> Any:
     x, *arrays = operands
-    target = full(0, shape=x.aval.shape, dtype=x.aval.dtype)
+    target = zeros(x.aval)
     return [scatter(target, cts[0], *arrays, items=items, mode="add"), *[None] * len(arrays)]
 
 
@@ -293,7 +302,7 @@ def scatter_into(xp: Any, out: Any, v: Any, arrays: Any, items: Items, mode: str
 def _scatter_jvp(primals: Any, tangents: Any, outs: Any, items: Items, mode: str) -> Any:
     x, v, *arrays = primals
     tx, tv = tangents[:2]
-    tx = full(0, shape=x.shape, dtype=x.dtype) if tx is None else tx
+    tx = instantiate(tx, known_aval(x))
     if mode == "add":
         return (tx if tv is None else scatter(tx, tv, *arrays, items=items, mode="add"),)
     if mode == "set":

@@ -9,7 +9,15 @@ import numpy as np
 
 from funcgrad.errors import ShapeError
 from funcgrad.ir.avals import Aval, array_aval
-from funcgrad.ops.families import ct_like, define, is_linear, ops, result_dtype, structural
+from funcgrad.ops.families import (
+    ct_like,
+    define,
+    is_linear,
+    known_aval,
+    ops,
+    result_dtype,
+    structural,
+)
 
 ALL = (None, None, None)
 """An index item that takes a whole axis: slices are written as (start, stop, step)."""
@@ -110,7 +118,7 @@ def _pad_type(x: Aval, fill: Aval, widths: Any) -> Aval:
 def _pad_jvp(primals: Any, tangents: Any, outs: Any, widths: Any) -> Any:
     tx, tf = tangents
     x, fill = primals
-    tx = full(0, shape=x.shape, dtype=x.dtype) if tx is None else tx
+    tx = instantiate(tx, known_aval(x))
     return (pad(tx, 0.0 if tf is None else tf, widths=widths),)
 
 
@@ -231,3 +239,8 @@ eye = define(
 
 def zeros(aval: Aval) -> Any:
     return full(0, shape=aval.shape, dtype=aval.dtype)
+
+
+def instantiate(x: Any, aval: Aval) -> Any:
+    """A tangent or cotangent with its symbolic zero written out."""
+    return zeros(aval) if x is None else x

@@ -20,19 +20,19 @@ _held: dict[int, list[Any]] = {}  # id -> [array, count]: traces may nest and ru
 _guard = threading.Lock()
 
 
-def freeze(array: Any, held: list[Any]) -> tuple[Any, bool]:
-    """A value that later writes cannot reach, and whether it is the array itself."""
+def freeze(array: Any, held: list[Any]) -> Any:
+    """A value that later writes cannot reach: a copy, or the array made read-only."""
     if array.__class__ is not np.ndarray:
         if isinstance(array, np.ndarray):  # np.matrix, masked arrays: plain data from here on
-            return np.array(array), False
-        return (array.copy() if hasattr(array, "copy") else array), False
+            return np.array(array)
+        return array.copy() if hasattr(array, "copy") else array
     if array.nbytes <= config.copy_limit:
-        return array.copy(), False
+        return array.copy()
     link: Any = array
     while isinstance(link, np.ndarray):
         _hold(link, held)
         link = link.base
-    return array, True
+    return array
 
 
 def _hold(array: Any, held: list[Any]) -> None:

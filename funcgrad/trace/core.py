@@ -231,12 +231,12 @@ class Trace:
         if x.dtype.kind not in "biufc":
             raise TypeError(f"an array of dtype {x.dtype} cannot take part in a traced computation")
         if x.__class__ is np.ndarray:
-            kept, same = freeze(x, self.held)
+            kept = freeze(x, self.held)
             aval = interned[x.shape, x.dtype]
         elif isinstance(x, np.generic):
-            kept, same, aval = x, False, aval_of(x)
+            kept, aval = x, aval_of(x)
         else:
-            kept, same = freeze(x, self.held)
+            kept = freeze(x, self.held)
             aval = aval_of(kept)
         if self.originals is not None and kept is not x:
             self.originals.append((len(self.inputs) + len(fresh), x))

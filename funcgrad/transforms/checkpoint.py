@@ -11,7 +11,8 @@ from typing import Any
 
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 from funcgrad.ops.call import inlined
-from funcgrad.ops.families import define, is_linear, known_aval, ops
+from funcgrad.ops.families import define, is_linear, known_aval
+from funcgrad.ops.shaping import instantiate
 from funcgrad.trace.build import Builder
 from funcgrad.trace.core import running
 from funcgrad.trace.dispatch import hooks
@@ -73,8 +74,7 @@ def _transpose(cts: list[Any], operands: list[Any], jaxpr: Jaxpr) -> list[Any]:
     wanted = tuple(is_linear(x) for x in operands)
     inner = inlined(jaxpr)
     back = inner.derive(("transposed", wanted), lambda: transpose_jaxpr(inner, wanted))
-    full = [ops.full(0, shape=v.aval.shape, dtype=v.aval.dtype) if ct is None else ct
-            for ct, v in zip(cts, jaxpr.outvars, strict=True)]  # fmt: skip
+    full = [instantiate(ct, v.aval) for ct, v in zip(cts, jaxpr.outvars, strict=True)]
     kept = [x for x in operands if not is_linear(x)]
     found = iter(checkpoint_(*kept, *full, jaxpr=back))
     return [next(found) if on else None for on in wanted]

@@ -17,6 +17,7 @@ from funcgrad.ir.avals import Aval, is_inexact
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 from funcgrad.ops.call import call, inlined, splice
 from funcgrad.ops.families import define, is_linear, known_aval, ops
+from funcgrad.ops.shaping import instantiate, zeros
 from funcgrad.trace.build import Builder
 from funcgrad.trace.core import running
 from funcgrad.trace.dispatch import hooks
@@ -206,8 +207,7 @@ def _jvp_linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool) ->
 
 
 def _atom(builder: Builder, t: Any, v: Any) -> Any:
-    aval = moving_aval(v.aval)
-    return builder.atom(ops.full(0, shape=aval.shape, dtype=aval.dtype) if t is None else t)
+    return builder.atom(instantiate(t, moving_aval(v.aval)))
 
 
 def _run_inner(xp: Any, *xs: Any, jaxpr: Jaxpr, **params: Any) -> Any:
@@ -317,7 +317,7 @@ class custom_vjp(_Custom):  # noqa: N801  # used as a decorator, like a function
             found, ct_def = flatten(ct)
             avals = run.avals[len(out) : len(out) + n]
             if ct is None:
-                found = [ops.full(0.0, shape=a.shape, dtype=moving_aval(a).dtype) for a in avals]
+                found = [zeros(moving_aval(a)) for a in avals]
             elif ct_def != treedef:
                 raise StructureError(
                     f"custom_vjp {self.__name__}: cotangent {i} has structure {ct_def}, "
@@ -402,8 +402,7 @@ def _linear_call_transpose(cts: list[Any], operands: list[Any], lazy: _Transpose
     fixed = [x for x in operands if not is_linear(x)]
     n_fixed = len(lazy.bwd.invars) - lazy.n_cts
     outs = lazy.bwd.invars[n_fixed:]
-    full = [ops.full(0, shape=v.aval.shape, dtype=v.aval.dtype) if ct is None else ct
-            for ct, v in zip(cts, outs, strict=True)]  # fmt: skip
+    full = [instantiate(ct, v.aval) for ct, v in zip(cts, outs, strict=True)]
     found = call(*fixed[:n_fixed], *full, jaxpr=lazy.bwd)
     return [None] * n_fixed + [
         ct if is_linear(x) else None for ct, x in zip(found, operands[n_fixed:], strict=True)

@@ -19,7 +19,7 @@ from funcgrad.trace.build import Builder
 from funcgrad.trace.tree import roots_of
 from funcgrad.transforms.batch import batch_jaxpr
 from funcgrad.transforms.grad import check_scalar
-from funcgrad.transforms.jvp import jvp_jaxpr, matched
+from funcgrad.transforms.jvp import atom_or_zeros, jvp_jaxpr, matched
 from funcgrad.transforms.linearize import vjp_jaxpr
 from funcgrad.transforms.tracing import (
     Arguments,
@@ -163,8 +163,8 @@ def hvp_jaxpr(jaxpr: Jaxpr, roots: int) -> Jaxpr:
     found = iter(made.outvars[roots:])
     with Builder() as b:
         b.eqns.extend(made.eqns)
-        outs = [next(found) if on else b.atom(ops.full(0, shape=v.aval.shape, dtype=v.aval.dtype))
-                for on, v in zip(flags, lean.outvars, strict=True)]  # fmt: skip
+        pairs = zip(flags, lean.outvars, strict=True)
+        outs = [atom_or_zeros(b, next(found) if on else None, v) for on, v in pairs]
     return Jaxpr(made.invars, b.eqns, outs)
 
 

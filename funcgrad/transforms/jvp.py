@@ -18,6 +18,7 @@ from funcgrad.ir.avals import Aval, is_inexact
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 from funcgrad.ops.call import inlined
 from funcgrad.ops.families import known_aval, ops
+from funcgrad.ops.shaping import zeros
 from funcgrad.trace.build import Builder
 from funcgrad.trace.tracer import Tracer
 from funcgrad.trace.tree import roots_of
@@ -140,6 +141,11 @@ def _public(jaxpr: Jaxpr, roots: int, n: int) -> Jaxpr:
             instantiated(b, t, v.aval) for t, v in zip(tangents[:n], jaxpr.outvars, strict=False)
         ]
     return Jaxpr(made.invars, b.eqns, (*made.outvars[: len(jaxpr.outvars)], *outs))
+
+
+def atom_or_zeros(builder: Builder, atom: Any, v: Any) -> Any:
+    """The atom of a variable's tangent; zeros written out where it has none."""
+    return builder.atom(zeros(tangent_aval(v.aval))) if atom is None else atom
 
 
 def instantiated(builder: Builder, t: Any, aval: Aval) -> Any:

@@ -10,10 +10,11 @@ from typing import Any
 
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 from funcgrad.ops.call import inlined
+from funcgrad.ops.shaping import instantiate
 from funcgrad.trace.build import Builder
 from funcgrad.trace.tracer import Tracer
 from funcgrad.transforms.jvp import push_forward, tangent_aval
-from funcgrad.transforms.transpose import depends, instantiate, pull_back
+from funcgrad.transforms.transpose import depends, pull_back
 
 __all__ = ["Linearized", "linearized", "vjp_jaxpr"]
 
@@ -85,6 +86,6 @@ def _vjp(jaxpr: Jaxpr, active: Any, seeded: Any, unit: bool) -> Jaxpr:
             cts = list(b.inputs([tangent_aval(v.aval) for v, _ in targets]))
         seeds = [(o, ct) for (_, o), ct in zip(targets, cts, strict=True) if o is not None]
         found = pull_back(b, cut.linear, cut.linear_vars, seeds, wanted)
-        outs = [instantiate(b, ct, v) for ct, v in zip(found, wanted, strict=True)]
+        outs = [b.atom(instantiate(ct, v.aval)) for ct, v in zip(found, wanted, strict=True)]
     extra = () if unit else tuple(c._var for c in cts)
     return Jaxpr((*inner.invars, *extra), b.eqns, (*inner.outvars, *outs))

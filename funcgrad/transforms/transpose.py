@@ -15,6 +15,7 @@ from funcgrad.errors import DifferentiationError
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 from funcgrad.ops.elementwise import select
 from funcgrad.ops.families import Linear, ct_like, ops
+from funcgrad.ops.shaping import instantiate
 from funcgrad.trace.build import Builder
 
 __all__ = ["pull_back", "transpose_jaxpr"]
@@ -177,12 +178,5 @@ def transpose_jaxpr(jaxpr: Jaxpr, wanted: tuple[bool, ...]) -> Jaxpr:
         b.eqns.extend(rest)
         cts = b.inputs([v.aval for v in jaxpr.outvars])
         found = pull_back(b, eqns, linear, list(zip(jaxpr.outvars, cts, strict=True)), seeds)
-        outs = [instantiate(b, ct, v) for ct, v in zip(found, seeds, strict=True)]
+        outs = [b.atom(instantiate(ct, v.aval)) for ct, v in zip(found, seeds, strict=True)]
     return Jaxpr((*others, *(c._var for c in cts)), b.eqns, outs)
-
-
-def instantiate(builder: Builder, ct: Any, v: Any) -> Any:
-    """The variable of a cotangent; zeros where it is a symbolic zero."""
-    if ct is None:
-        ct = ops.full(0, shape=v.aval.shape, dtype=v.aval.dtype)
-    return builder.atom(ct)
