@@ -1,0 +1,1 @@
+"""The LLVM backend: whole programs as one native function."""
