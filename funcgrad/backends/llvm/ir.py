@@ -321,7 +321,7 @@ class Function:
 
     def intrinsic(
         self, name: str, *xs: Value, out: str | None = None, over: str | None = None
-    ) -> Value:  # noqa: E501
+    ) -> Value:
         """A call of ``llvm.name`` for the type of its first operand."""
         out = out or xs[0].type
         full = f"@llvm.{name}.{over or mangled(xs[0].type)}"
