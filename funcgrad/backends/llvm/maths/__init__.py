@@ -14,6 +14,7 @@ from funcgrad.backends.llvm.ir import Function, Value, element, like, mangled
 from funcgrad.backends.llvm.maths import (
     exponential,
     logarithm,
+    trigonometric,
 )
 
 __all__ = ["KNOWN", "ULPS", "call"]
@@ -34,6 +35,9 @@ TABLE: dict[str, Entry] = {
     "log2": Entry(logarithm.log2),
     "log10": Entry(logarithm.log10),
     "log1p": Entry(logarithm.log1p),
+    "sin": Entry(trigonometric.sin),
+    "cos": Entry(trigonometric.cos),
+    "tan": Entry(trigonometric.tan),
 }
 KNOWN = frozenset(TABLE)
 ULPS = {name: entry.ulps for name, entry in TABLE.items()}
