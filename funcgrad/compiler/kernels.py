@@ -108,6 +108,7 @@ class Schedule:
         self.begun: dict[Var, int] = {}  # slot in which a placed value's memory begins
         self.nests: dict[tuple[int, Any], Nest] = {}
         self.others: dict[int, list[Any]] = {}
+        self.taken: set[Any] = set()  # roots that are an output's own memory
         self.rows = _row_axes(jaxpr, rules)
         for eqn in jaxpr.eqns:
             self._visit(eqn)
@@ -371,15 +372,12 @@ class Schedule:
                 self.stored(v)
             return v
         view = self.stored(v)
-        taken = getattr(self, "_taken", None)
-        if taken is None:
-            taken = self._taken: set[Any] = {*self.jaxpr.invars}
         root = view.root
-        if root.__class__ is Var and view.is_whole and root not in taken and not self.small(root):
-            taken.add(root)
+        if root in self.homes and view.is_whole and root not in self.taken and not self.small(root):
+            self.taken.add(root)
             return root
         made = self._copied(view, v.aval, None)
-        taken.add(made)
+        self.taken.add(made)
         return made
 
     # -- the whole -------------------------------------------------------------------------------
