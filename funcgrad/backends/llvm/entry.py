@@ -1,0 +1,169 @@
+"""Native programs as built-in functions, which look at their arguments without Python.
+
+An entry is a ``builtin_function_or_method`` whose code is the door's and whose ``self`` is a tuple:
+the fallback, what to expect of the arguments, the guards, and all that must live as long.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import sysconfig
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from funcgrad.backends.llvm.door import API, KINDS, NAME, NUMPY, PYTHON, STATE, WORDS, door
+from funcgrad.backends.llvm.machine import machine
+from funcgrad.ir.avals import Aval, python_kind
+from funcgrad.trace.core import running
+
+__all__ = ["calls_of", "doors", "make_entry"]
+
+_TP_ALLOC = 47  # CPython's number of that slot
+_FASTCALL_KEYWORDS = 0x82
+_STACK = 4096  # bytes of scratch memory that may lie on the stack
+_MOST = 4096  # inputs and outputs together
+
+
+@lru_cache(maxsize=1)
+def doors() -> str | None:
+    """Why native programs cannot look at Python's objects here, or None where they can."""
+    if sys.implementation.name != "cpython" or sys.byteorder != "little":
+        return "entries are made for little-endian CPython"
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return "this Python runs without a global lock"
+    sizes = (object.__basicsize__, float.__basicsize__, tuple.__itemsize__)
+    if sizes != (16, 24, 8) or np.ndarray.__basicsize__ < 80:
+        return "objects of this Python have another layout"
+    probe = np.zeros((2, 3), np.float32)
+    start, descr = id(probe), _read(ctypes.c_int64, id(probe) + 56)
+    seen = (
+        _read(ctypes.c_int64, start + 16) == probe.ctypes.data,
+        _read(ctypes.c_int, start + 24) == 2,
+        [_read(ctypes.c_int64, _read(ctypes.c_int64, start + 32) + 8 * k) for k in (0, 1)]
+        == [2, 3],
+        _read(ctypes.c_int, start + 64) & 0x101 == 0x101,
+        _read(ctypes.c_int64, descr + 24) & ~0xFF000000 == _dtype_word(probe.dtype),
+    )
+    return None if all(seen) else "arrays of this NumPy have another layout"
+
+
+def _read(type: Any, address: int) -> int:
+    return int(type.from_address(address).value)
+
+
+def _dtype_word(dtype: Any) -> int:
+    """Kind, letter, byte order and number of a dtype, as they lie in its structure."""
+    letters = dtype.kind + dtype.char + dtype.byteorder
+    return int.from_bytes(letters.encode(), "little") | dtype.num << 32
+
+
+@lru_cache(maxsize=1)
+def _api() -> Any:
+    """The addresses of all C functions that the door calls."""
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
+    core: Any = np._core  # type: ignore[attr-defined]
+    table = pointer(core._multiarray_umath._ARRAY_API, None)
+    found = {n: ctypes.cast(ctypes.pythonapi[n], ctypes.c_void_p).value for n in PYTHON}
+    found |= {n: _read(ctypes.c_int64, table + 8 * place) for n, place in NUMPY.items()}
+    return np.array([found[name] for name in API], np.uint64)
+
+
+def _allocator(type: Any) -> int:
+    """The C function that makes an object of a type of NumPy's numbers."""
+    slot = ctypes.pythonapi.PyType_GetSlot
+    slot.restype, slot.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_int)
+    return int(slot(type, _TP_ALLOC))
+
+
+@lru_cache(maxsize=1)
+def _door() -> int:
+    return machine().addresses(door(), [NAME])[0]
+
+
+class _Method(ctypes.Structure):
+    """CPython's PyMethodDef."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("address", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    ]
+
+
+def make_entry(
+    body: int, inputs: Sequence[Aval], outputs: Sequence[Aval], fallback: Callable[..., Any], *,
+    single: bool, arena: int = 0, release: bool = False,
+    guards: Sequence[tuple[dict[str, Any], str, Any]] = (), cells: Sequence[tuple[Any, Any]] = (),
+    name: str = "program", keep: Any = None,
+) -> Any:  # fmt: skip
+    """The built-in function that runs the program ``i32 body(ptr ins, ptr outs, ptr arena)``.
+
+    Arguments other than ``inputs`` say, keywords, a running trace, or a status other than 0 are
+    answered by the fallback. ``single``: the one output itself is returned, else a tuple.
+    ``arena``: bytes of scratch memory, 64-aligned. ``release``: other Python threads run meanwhile.
+    ``guards`` are (dictionary, key, object) and ``cells`` are (closure cell, object): where another
+    object is found, the fallback answers. ``keep`` lives as long as the entry: the code.
+    """
+    avals = (*inputs, *outputs)
+    if len(avals) > _MOST or any(n < 0 for aval in avals for n in aval.shape):
+        raise ValueError(f"entry {name}: too many arguments, or a dimension that is not known")
+    heap = arena if arena > _STACK else 0
+    block = np.empty(heap + 64 if heap else 0, np.uint8)
+    numbers = dict.fromkeys(WORDS, 0)
+    numbers |= {
+        "block": block.ctypes.data + 63 & -64 if heap else 0, "dicts": len(guards),
+        "cells": len(cells), "inputs": len(inputs), "outputs": len(outputs), "body": body,
+        "stack": 0 if heap else arena, "heap": heap, "single": single, "release": release,
+    }  # fmt: skip
+    del numbers["rows"]
+    dims = np.array([n for aval in avals for n in aval.shape], np.int64)
+    rows = _rows(inputs, outputs, dims.ctypes.data)
+    state = np.array([*numbers.values(), *rows], np.int64)
+    method = _Method(name.encode(), _door(), _FASTCALL_KEYWORDS, None)
+    items = (
+        fallback, _api(), state, running, None, np.ndarray,
+        *(x for guard in guards for x in guard), *(x for cell in cells for x in cell),
+        avals, dims, block, method, keep,
+    )  # fmt: skip
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype = ctypes.py_object
+    make.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
+    return make(ctypes.addressof(method), items, None)
+
+
+def _rows(inputs: Sequence[Aval], outputs: Sequence[Aval], dims: int) -> list[int]:
+    """What the door compares with, row by row; types and dtypes live as long as the avals."""
+    out: list[int] = []
+    for x in inputs:
+        kind = _kind(x)
+        cls = np.ndarray if kind == "array" else kind if x.weak else x.dtype.type
+        out += (KINDS[kind], id(cls), _dtype_word(x.dtype), x.ndim, dims)
+        dims += 8 * x.ndim
+    for x in outputs:
+        kind, made, alloc = _kind(x), 0, 0
+        if kind == "array":
+            made = id(x.dtype)
+        elif kind == "scalar" and x.dtype.kind == "b":
+            kind, made, alloc = "bool", id(np.False_), id(np.True_)
+        elif kind == "scalar":
+            made, alloc = id(x.dtype.type), _allocator(x.dtype.type)
+        out += (KINDS[kind], made, alloc, x.dtype.itemsize, x.ndim, dims)
+        dims += 8 * x.ndim
+    return out
+
+
+def _kind(aval: Aval) -> Any:
+    if aval.weak:
+        return python_kind(aval)
+    return "array" if aval.shape else "scalar"
+
+
+def calls_of(entry: Any) -> int:
+    """How many calls the native path of an entry has answered."""
+    return int(entry.__self__[STATE][WORDS["calls"]])
