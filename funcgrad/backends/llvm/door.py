@@ -10,11 +10,12 @@ The offsets are those of CPython's and NumPy 2's public structures, which ``entr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from funcgrad.backends.llvm.ir import Function, Local, Module, Value
 
-__all__ = ["API", "KINDS", "NAME", "WORDS", "door"]
+__all__ = ["API", "KINDS", "NAME", "ROWS", "WORDS", "door"]
 
 NAME = "funcgrad_door"
 
@@ -25,28 +26,37 @@ PYTHON = (
     "PyMem_RawMalloc", "PyMem_RawFree", "PyErr_Clear", "PyErr_NoMemory",
 )  # fmt: skip
 NUMPY = {"PyArray_NewFromDescr": 94}  # places in NumPy's C interface
-API = {name: i for i, name in enumerate((*PYTHON, *NUMPY))}
+API = {name: i for i, name in enumerate((*PYTHON, *NUMPY, "memcmp"))}
 """Where the address of each C function is in the table of them."""
 
-FALLBACK, TABLE, STATE, TRACE, NONE, ARRAY_TYPE, GUARDS = range(7)  # items of the tuple
+FALLBACK, TABLE, STATE, TRACE, NONE, ARRAY_TYPE = range(6)  # items of the tuple
 
 WORDS = {
     name: i
     for i, name in enumerate((
-        "calls", "block", "dicts", "cells", "inputs", "outputs", "body", "stack", "heap", "single",
-        "release", "rows",
+        "calls", "block", "dicts", "slots", "contents", "inputs", "fixed", "outputs", "body",
+        "stack", "heap", "single", "release",
     ))
 }  # fmt: skip
-"""Where each number of an entry is; rows of inputs and of outputs follow."""
+"""Where each number of an entry is; tables follow, in the order of ``ROWS``."""
+
+ROWS = {
+    "dicts": ("dict", "key", "expected"),
+    "slots": ("address", "expected"),
+    "contents": ("array", "word", "rank", "dims", "copy", "bytes"),
+    "inputs": ("kind", "type", "word", "rank", "dims"),
+    "fixed": ("data",),
+    "outputs": ("kind", "object", "alloc", "size", "rank", "dims"),
+}
+"""Guarded dictionary items, pointers in objects, and arrays; then what the program works on."""
 
 KINDS = {name: i for i, name in enumerate(("array", "scalar", "bool", float, int, complex))}
 """An array; a number of NumPy's; its truth value; a Python number."""
 
-IN_ROW = ("kind", "type", "word", "rank", "dims")
-OUT_ROW = ("kind", "object", "alloc", "size", "rank", "dims")
+_NUMBERS = {"kind", "word", "rank", "bytes", "size"}  # the other columns are addresses
 
-# Offsets in C structures: tuple items; numbers; types of objects; cells; arrays; dtypes.
-_ITEMS, _NUMBER, _TYPE, _CELL = 24, 16, 8, 16
+# Offsets in C structures: tuple items; numbers; types of objects; arrays; dtypes.
+_ITEMS, _NUMBER, _TYPE = 24, 16, 8
 _DATA, _RANK, _DIMS, _DESCR, _FLAGS = 16, 24, 32, 56, 64
 _KIND, _KIND_BITS = 24, ~0xFF000000
 _PLAIN = 0x101  # C-contiguous, aligned
@@ -76,22 +86,24 @@ class _Writer:
 
     def write(self) -> None:
         f = self.f
-        self.check_call()
-        self.n_in, self.n_out = self.word("inputs"), self.word("outputs")
-        self.require(self.nargs.eq(self.n_in))
+        self.count = {name: self.word(name) for name in ROWS}
+        self.require(self.names.eq(0) & self.nargs.eq(self.count["inputs"]))
+        self.starts = self.tables()
+        self.check_trace()
+        self.check_guards()
         self.make_room()
-        rows = f.at(self.words, WORDS["rows"], "i64")
-        with f.loop(0, self.n_in) as i:
-            self.check_input(i, self.row(rows, i, IN_ROW))
-        self.out_rows = f.at(rows, self.n_in * len(IN_ROW), "i64")
-        with f.loop(0, self.n_out) as i:
-            self.make_output(i, self.row(self.out_rows, i, OUT_ROW))
+        for i, row in self.rows("inputs"):
+            self.check_input(i, row)
+        for i, row in self.rows("fixed"):
+            f.store(row["data"], f.at(self.data, self.count["inputs"] + i, "ptr"))
+        for i, row in self.rows("outputs"):
+            self.make_output(i, row)
         status = self.run()
         self.failed.set(False)
         self.require(status.eq(0), self.undo)
         self.failed.set(True)
-        with f.loop(0, self.n_out) as i:
-            self.box_output(i, self.row(self.out_rows, i, OUT_ROW))
+        for i, row in self.rows("outputs"):
+            self.box_output(i, row)
         self.finish()
         self.write_ends()
 
@@ -107,13 +119,26 @@ class _Writer:
     def word(self, name: str, type: str = "i64") -> Value:
         return self.f.load(type, self.place(name))
 
-    def row(self, rows: Value, i: Value, names: tuple[str, ...]) -> dict[str, Value]:
-        f, start = self.f, self.f.at(rows, i * len(names), "i64")
-        types = {"type": "ptr", "object": "ptr", "alloc": "ptr", "dims": "ptr"}
-        return {
-            name: f.load(types.get(name, "i64"), f.at(start, k, "i64"))
-            for k, name in enumerate(names)
-        }
+    def tables(self) -> dict[str, Value]:
+        """Where the rows of each kind begin."""
+        starts, at = {}, self.f.at(self.words, len(WORDS), "i64")
+        for name, columns in ROWS.items():
+            starts[name] = at
+            at = self.f.at(at, self.count[name] * len(columns), "i64")
+        return starts
+
+    def rows(self, name: str) -> Iterator[tuple[Value, dict[str, Value]]]:
+        """Write a loop over all rows of a kind."""
+        f, columns = self.f, ROWS[name]
+        with f.loop(0, self.count[name]) as i:
+            start = f.at(self.starts[name], i * len(columns), "i64")
+            yield (
+                i,
+                {
+                    c: f.load("i64" if c in _NUMBERS else "ptr", f.at(start, k, "i64"))
+                    for k, c in enumerate(columns)
+                },
+            )
 
     def c(self, name: str, out: str, *xs: Value) -> Any:
         """A call of a C function."""
@@ -133,31 +158,33 @@ class _Writer:
 
     # -- what the call must look like --------------------------------------------------------------
 
-    def check_call(self) -> None:
-        """No keywords, no trace running, guarded values unchanged."""
-        f = self.f
-        self.require(self.names.eq(0))
-        box = Local(f, "ptr", 0)
+    def check_trace(self) -> None:
+        """Inside a trace, the equations belong to that trace."""
+        box = Local(self.f, "ptr", 0)
         got = self.c("PyContextVar_Get", "i32", self.item(TRACE), self.null, box.pointer)
         self.require(got.eq(0), self.raised)
         trace = box.get()
         self.c("Py_DecRef", "void", trace)
         self.require(trace.eq(self.item(NONE)))
-        guards = f.at(f.at(self.self, _ITEMS), GUARDS, "ptr")
-        dicts = self.word("dicts")
-        with f.loop(0, dicts) as i:
-            d, key, expected = (f.load("ptr", f.at(guards, i * 3 + k, "ptr")) for k in range(3))
-            self.require(self.c("PyDict_GetItemWithError", "ptr", d, key).eq(expected))
-        with f.loop(0, self.word("cells")) as i:
-            at = dicts * 3 + i * 2
-            cell, expected = (f.load("ptr", f.at(guards, at + k, "ptr")) for k in range(2))
-            self.require(f.load("ptr", f.at(cell, _CELL)).eq(expected))
+
+    def check_guards(self) -> None:
+        """What the function reads besides its arguments is what it was."""
+        f = self.f
+        for _, row in self.rows("dicts"):
+            found = self.c("PyDict_GetItemWithError", "ptr", row["dict"], row["key"])
+            self.require(found.eq(row["expected"]))
+        for _, row in self.rows("slots"):
+            self.require(f.load("ptr", row["address"]).eq(row["expected"]))
+        for _, row in self.rows("contents"):
+            self.check_array(row["array"], row)
+            data = f.load("ptr", f.at(row["array"], _DATA))
+            self.require(self.c("memcmp", "i32", data, row["copy"], row["bytes"]).eq(0))
 
     def make_room(self) -> None:
         """Where the data of inputs and outputs are, and the objects that are returned."""
-        f, n = self.f, self.n_out
-        self.data = self.room("ptr", self.n_in, 8)
-        self.integers = self.room("i64", self.n_in, 8)
+        f, n, n_in = self.f, self.count["outputs"], self.count["inputs"]
+        self.data = self.room("ptr", n_in + self.count["fixed"], 8)
+        self.integers = self.room("i64", n_in, 8)
         self.outs = self.room("ptr", n, 8)
         self.results = self.room("ptr", n, 8)
         self.numbers = self.room("i128", n * 2, 16)  # numbers on their way out
@@ -306,18 +333,18 @@ class _Writer:
         """Count the call; the one output, or a tuple of them."""
         f = self.f
         with f.when(self.word("single").ne(0), likely=True):
-            self.count()
+            self.count_call()
             out = f.load("ptr", self.results)
             end = f.label("one")
             f.ret(out)
             f.begin(end)  # never reached
-        made = self.c("PyTuple_New", "ptr", self.n_out)
+        made = self.c("PyTuple_New", "ptr", self.count["outputs"])
         self.require(made.ne(0), self.undo)
-        self.copy(f.at(made, _ITEMS), self.results, self.n_out * 8)
-        self.count()
+        self.copy(f.at(made, _ITEMS), self.results, self.count["outputs"] * 8)
+        self.count_call()
         f.ret(made)
 
-    def count(self) -> None:
+    def count_call(self) -> None:
         self.f.store(self.word("calls") + 1, self.place("calls"))
 
     def write_ends(self) -> None:

@@ -11,16 +11,16 @@ import sys
 import sysconfig
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from funcgrad.backends.llvm.door import API, KINDS, NAME, NUMPY, PYTHON, STATE, WORDS, door
+from funcgrad.backends.llvm.door import API, KINDS, NAME, NUMPY, PYTHON, ROWS, STATE, WORDS, door
 from funcgrad.backends.llvm.machine import machine
 from funcgrad.ir.avals import Aval, python_kind
 from funcgrad.trace.core import running
 
-__all__ = ["calls_of", "doors", "make_entry"]
+__all__ = ["Guards", "calls_of", "doors", "is_plain", "make_entry"]
 
 _TP_ALLOC = 47  # CPython's number of that slot
 _FASTCALL_KEYWORDS = 0x82
@@ -70,6 +70,8 @@ def _api() -> Any:
     table = pointer(core._multiarray_umath._ARRAY_API, None)
     found = {n: ctypes.cast(ctypes.pythonapi[n], ctypes.c_void_p).value for n in PYTHON}
     found |= {n: _read(ctypes.c_int64, table + 8 * place) for n, place in NUMPY.items()}
+    libc = ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)
+    found["memcmp"] = ctypes.cast(libc.memcmp, ctypes.c_void_p).value
     return np.array([found[name] for name in API], np.uint64)
 
 
@@ -96,54 +98,80 @@ class _Method(ctypes.Structure):
     ]
 
 
+class Guards(NamedTuple):
+    """What must be as it was for an entry to answer, by identity, or content of arrays."""
+
+    dicts: Sequence[tuple[dict[Any, Any], Any, Any]] = ()  # dictionary, key, object
+    slots: Sequence[tuple[Any, int, Any]] = ()  # object, offset of a pointer in it, object
+    contents: Sequence[tuple[Any, Any]] = ()  # array, copy of it
+
+
 def make_entry(
     body: int, inputs: Sequence[Aval], outputs: Sequence[Aval], fallback: Callable[..., Any], *,
-    single: bool, arena: int = 0, release: bool = False,
-    guards: Sequence[tuple[dict[str, Any], str, Any]] = (), cells: Sequence[tuple[Any, Any]] = (),
-    name: str = "program", keep: Any = None,
+    single: bool, arena: int = 0, release: bool = False, fixed: Sequence[Any] = (),
+    guards: Guards | None = None, name: str = "program", keep: Any = None,
 ) -> Any:  # fmt: skip
     """The built-in function that runs the program ``i32 body(ptr ins, ptr outs, ptr arena)``.
 
-    Arguments other than ``inputs`` say, keywords, a running trace, or a status other than 0 are
-    answered by the fallback. ``single``: the one output itself is returned, else a tuple.
-    ``arena``: bytes of scratch memory, 64-aligned. ``release``: other Python threads run meanwhile.
-    ``guards`` are (dictionary, key, object) and ``cells`` are (closure cell, object): where another
-    object is found, the fallback answers. ``keep`` lives as long as the entry: the code.
+    Arguments other than ``inputs`` say, keywords, a running trace, changed guards, or a status
+    other than 0 are answered by the fallback. ``single``: the one output itself is returned, else
+    a tuple. ``arena``: bytes of scratch memory, 64-aligned. ``release``: other Python threads run
+    meanwhile. ``fixed``: plain arrays and numbers that the program gets behind its arguments; the
+    arrays are read anew in every call. ``keep`` lives as long as the entry: the code.
     """
+    guards = guards or Guards()
     avals = (*inputs, *outputs)
-    if len(avals) > _MOST or any(n < 0 for aval in avals for n in aval.shape):
-        raise ValueError(f"entry {name}: too many arguments, or a dimension that is not known")
+    if len(avals) > _MOST or any(not _is_known(aval) for aval in avals):
+        raise ValueError(
+            f"entry {name}: too many arguments, or an unknown size or dtype among them"
+        )
+    held = [x if x.__class__ is np.ndarray else np.array(x) for x in fixed]
+    copies = [np.array(copy, order="C") for _, copy in guards.contents]
+    if not all(is_plain(x) for x in (*held, *(x for x, _ in guards.contents))):
+        raise ValueError(f"entry {name}: fixed and guarded arrays must be contiguous and aligned")
     heap = arena if arena > _STACK else 0
     block = np.empty(heap + 64 if heap else 0, np.uint8)
-    numbers = dict.fromkeys(WORDS, 0)
+    shapes = [aval.shape for aval in avals] + [copy.shape for copy in copies]
+    dims = np.array([n for shape in shapes for n in shape], np.int64)
+    rows = _rows(inputs, outputs, guards, copies, dims.ctypes.data)
+    rows["fixed"] = [(x.ctypes.data,) for x in held]
+    numbers = dict.fromkeys(WORDS, 0) | {kind: len(found) for kind, found in rows.items()}
     numbers |= {
-        "block": block.ctypes.data + 63 & -64 if heap else 0, "dicts": len(guards),
-        "cells": len(cells), "inputs": len(inputs), "outputs": len(outputs), "body": body,
-        "stack": 0 if heap else arena, "heap": heap, "single": single, "release": release,
+        "block": block.ctypes.data + 63 & -64 if heap else 0, "body": body, "heap": heap,
+        "stack": 0 if heap else arena, "single": single, "release": release,
     }  # fmt: skip
-    del numbers["rows"]
-    dims = np.array([n for aval in avals for n in aval.shape], np.int64)
-    rows = _rows(inputs, outputs, dims.ctypes.data)
-    state = np.array([*numbers.values(), *rows], np.int64)
+    flat = [n for kind in ROWS for row in rows[kind] for n in row]
+    state = np.array([*numbers.values(), *flat], np.int64)
     method = _Method(name.encode(), _door(), _FASTCALL_KEYWORDS, None)
-    items = (
-        fallback, _api(), state, running, None, np.ndarray,
-        *(x for guard in guards for x in guard), *(x for cell in cells for x in cell),
-        avals, dims, block, method, keep,
-    )  # fmt: skip
+    alive = (guards, avals, held, copies, dims, block, method, keep)
+    items = (fallback, _api(), state, running, None, np.ndarray, alive)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
     make.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
     return make(ctypes.addressof(method), items, None)
 
 
-def _rows(inputs: Sequence[Aval], outputs: Sequence[Aval], dims: int) -> list[int]:
-    """What the door compares with, row by row; types and dtypes live as long as the avals."""
-    out: list[int] = []
+def _is_known(aval: Aval) -> bool:
+    return aval.dtype.isnative and aval.dtype.kind in "biufc" and min(aval.shape, default=0) >= 0
+
+
+def is_plain(x: Any) -> bool:
+    """Whether the data of an array are one aligned piece of memory, in order."""
+    flags = x.flags
+    return bool(flags.c_contiguous and flags.aligned and x.dtype.isnative)
+
+
+def _rows(
+    inputs: Sequence[Aval], outputs: Sequence[Aval], guards: Guards, copies: list[Any], dims: int
+) -> dict[str, list[tuple[int, ...]]]:
+    """What the door compares with, row by row; objects live as long as the entry's tuple."""
+    rows: dict[str, list[tuple[int, ...]]] = {name: [] for name in ROWS}
+    rows["dicts"] = [(id(d), id(key), id(x)) for d, key, x in guards.dicts]
+    rows["slots"] = [(id(o) + offset, id(x)) for o, offset, x in guards.slots]
     for x in inputs:
         kind = _kind(x)
         cls = np.ndarray if kind == "array" else kind if x.weak else x.dtype.type
-        out += (KINDS[kind], id(cls), _dtype_word(x.dtype), x.ndim, dims)
+        rows["inputs"].append((KINDS[kind], id(cls), _dtype_word(x.dtype), x.ndim, dims))
         dims += 8 * x.ndim
     for x in outputs:
         kind, made, alloc = _kind(x), 0, 0
@@ -153,9 +181,13 @@ def _rows(inputs: Sequence[Aval], outputs: Sequence[Aval], dims: int) -> list[in
             kind, made, alloc = "bool", id(np.False_), id(np.True_)
         elif kind == "scalar":
             made, alloc = id(x.dtype.type), _allocator(x.dtype.type)
-        out += (KINDS[kind], made, alloc, x.dtype.itemsize, x.ndim, dims)
+        rows["outputs"].append((KINDS[kind], made, alloc, x.dtype.itemsize, x.ndim, dims))
         dims += 8 * x.ndim
-    return out
+    for (array, _), copy in zip(guards.contents, copies, strict=True):
+        word, data = _dtype_word(copy.dtype), copy.ctypes.data
+        rows["contents"].append((id(array), word, copy.ndim, dims, data, copy.nbytes))
+        dims += 8 * copy.ndim
+    return rows
 
 
 def _kind(aval: Aval) -> Any:

@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 import pytest
 
-from funcgrad.backends.llvm.entry import calls_of, doors, make_entry
+from funcgrad.backends.llvm.entry import Guards, calls_of, doors, make_entry
 from funcgrad.backends.llvm.ir import Module
 from funcgrad.backends.llvm.machine import available, machine
 from funcgrad.ir.avals import array_aval, weak_aval
@@ -212,8 +212,8 @@ def test_guards():
         return mark
 
     cell = inner.__closure__[0]
-    f = entry([REAL], [REAL], guards=[(scope, "a", scope["a"]), (scope, "b", print)],
-              cells=[(cell, mark)])  # fmt: skip
+    dicts = [(scope, "a", scope["a"]), (scope, "b", print)]
+    f = entry([REAL], [REAL], guards=Guards(dicts, [(cell, 16, mark)]))
     assert f(1.0) == 2.0
     scope["b"] = len
     assert f(1.0)[0] == "missed"
@@ -221,7 +221,7 @@ def test_guards():
     assert f(1.0) == 2.0
     del scope["a"]
     assert f(1.0)[0] == "missed"
-    g = entry([REAL], [REAL], cells=[(cell, mark)])
+    g = entry([REAL], [REAL], guards=Guards(slots=[(cell, 16, mark)]))
     assert g(1.0) == 2.0
     mark = None
     assert g(1.0)[0] == "missed"
@@ -229,8 +229,32 @@ def test_guards():
     assert g(1.0)[0] == "missed"
 
 
+def test_guarded_contents():
+    table = np.arange(6.0).reshape(2, 3)
+    f = entry([REAL], [REAL], guards=Guards(contents=[(table, table.copy())] * 2))
+    assert f(1.0) == 2.0
+    table[1, 2] = -0.0
+    assert f(1.0)[0] == "missed"
+    table[1, 2] = 5.0
+    assert f(1.0) == 2.0
+    empty = np.zeros((0, 3))
+    assert entry([REAL], [REAL], guards=Guards(contents=[(empty, empty.copy())]))(2.0) == 4.0
+
+
+def test_fixed_arrays_come_behind_the_arguments():
+    table, number = np.arange(3.0), 4.0
+    body = doubling([VECTOR, REAL, VECTOR], 3)  # twice the argument, the number, the table
+    avals = [VECTOR, REAL, VECTOR]
+    f = make_entry(body, [VECTOR], avals, missed, single=False, fixed=[number, table])
+    assert [np.sum(x) for x in f(np.ones(3))] == [6.0, 8.0, 6.0]
+    table[0] = 10.0  # read anew
+    assert [np.sum(x) for x in f(np.ones(3))] == [6.0, 8.0, 26.0]
+    with pytest.raises(ValueError, match="contiguous"):
+        make_entry(body, [VECTOR], avals, missed, single=False, fixed=[number, table[::2]])
+
+
 def test_unknown_dimensions_are_refused():
-    with pytest.raises(ValueError, match="not known"):
+    with pytest.raises(ValueError, match="unknown size"):
         make_entry(0, [array_aval((-1,), F8)], [VECTOR], missed, single=True)
 
 
@@ -250,7 +274,7 @@ def test_nothing_leaks():
     guard = object()
     scalar = array_aval((), F4)
     inputs = [VECTOR, REAL, scalar, INT]
-    f = entry(inputs, inputs, arena=10_000, guards=[({"g": guard}, "g", guard)])
+    f = entry(inputs, inputs, arena=10_000, guards=Guards([({"g": guard}, "g", guard)]))
     bad = entry(inputs, inputs, status=1, arena=100)
     args = (x, 2.5, F4(1), 10**6)
     watched = [x, missing, guard, VECTOR.dtype, F4, None, running, *args[1:]]
@@ -276,7 +300,7 @@ def test_an_entry_dies_with_its_state():
     freed = []
     for _ in range(3):
         keep, other = Token(), Token()
-        f = entry([REAL], [REAL], keep=keep, cells=())
+        f = entry([REAL], [REAL], keep=keep)
         weakref.finalize(keep, freed.append, 1)
         assert f(1.0) == 2.0
         del keep, other, f
