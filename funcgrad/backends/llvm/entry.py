@@ -20,7 +20,7 @@ from funcgrad.backends.llvm.machine import machine
 from funcgrad.ir.avals import Aval, python_kind
 from funcgrad.trace.core import running
 
-__all__ = ["Guards", "calls_of", "doors", "is_plain", "make_entry"]
+__all__ = ["Guards", "Native", "calls_of", "doors", "is_plain", "make_entry"]
 
 _TP_ALLOC = 47  # CPython's number of that slot
 _FASTCALL_KEYWORDS = 0x82
@@ -149,6 +149,42 @@ def make_entry(
     make.restype = ctypes.py_object
     make.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
     return make(ctypes.addressof(method), items, None)
+
+
+class Native(NamedTuple):
+    """A compiled program: where its code is, and what it takes and gives."""
+
+    body: int
+    inputs: Sequence[Aval]  # arguments, then what is fixed
+    outputs: Sequence[Aval]
+    arena: int = 0
+    release: bool = False
+    name: str = "program"
+    keep: Any = None
+
+    def entry(
+        self, fallback: Callable[..., Any], *, single: bool, fixed: Sequence[Any] = (),
+        guards: Guards | None = None,
+    ) -> Any:  # fmt: skip
+        """The program as a built-in function, or None where no entry can be made for it."""
+        n = len(self.inputs) - len(fixed)
+        if doors() is not None or not all(map(_fits, fixed, self.inputs[n:])):
+            return None
+        try:
+            return make_entry(
+                self.body, self.inputs[:n], self.outputs, fallback, single=single, fixed=fixed,
+                arena=self.arena, release=self.release, guards=guards, name=self.name,
+                keep=self.keep,
+            )  # fmt: skip
+        except ValueError:
+            return None
+
+
+def _fits(x: Any, aval: Aval) -> bool:
+    if x.__class__ is not np.ndarray and isinstance(x, np.ndarray):
+        return False
+    x = np.asarray(x)
+    return bool(x.shape == aval.shape and x.dtype == aval.dtype)
 
 
 def _is_known(aval: Aval) -> bool:
