@@ -50,11 +50,8 @@ def flatten(tree: Any) -> tuple[list[Any], Any]:
         return [tree], LEAF
     leaves, treedef = optree.tree_flatten(tree, namespace=_NAMESPACE)
     for leaf in leaves:
-        if (
-            dataclasses.is_dataclass(leaf)
-            and leaf.__class__ not in _seen
-            and not isinstance(leaf, type)
-        ):
+        cls = leaf.__class__
+        if cls not in _SIMPLE and cls not in _seen and dataclasses.is_dataclass(cls):
             _register_dataclass(leaf.__class__)
             return flatten(tree)
     if len(leaves) == 1 and leaves[0] is tree:

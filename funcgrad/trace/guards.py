@@ -6,11 +6,13 @@ Functions that the function calls are followed; installed libraries are taken as
 
 from __future__ import annotations
 
+import ctypes
 import dis
 import os
 import sys
 import sysconfig
 from collections.abc import Callable
+from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -38,12 +40,16 @@ _DEPTH = 4  # containers nested deeper than this are guarded by identity
 
 
 class Guard:
-    """One value a function reads: how to read it again, and what it was."""
+    """One value a function reads: how to read it again, and what it was.
 
-    __slots__ = ("array", "expected", "kind", "name", "read", "value")
+    ``place`` says where the value is, if that can be told without Python: items of dictionaries
+    (dictionary, key, object), and pointers in objects (object, offset, what is there).
+    """
 
-    def __init__(self, name: str, read: Callable[[], Any], value: Any):
-        self.name, self.read, self.value = name, read, value
+    __slots__ = ("array", "expected", "kind", "name", "place", "read", "value")
+
+    def __init__(self, name: str, read: Callable[[], Any], value: Any, place: Any = None):
+        self.name, self.read, self.value, self.place = name, read, value, place
         self.array = None  # content of an array, where it must not change
         self.expected: Any = None
         cls = value.__class__
@@ -79,8 +85,26 @@ class Guard:
             return False
         return self.array is None or _same_content(now, self.array)
 
+    def checks(self) -> Any:
+        """What native code may compare instead of asking ``holds``: dictionary items, slots of
+        objects, contents of arrays; None where it takes Python to tell."""
+        if self.place is None or (self.kind == "container" and not _frozen(self.value)):
+            return None
+        if self.array is None:
+            return (*self.place, [])
+        x = self.value
+        plain = x.flags.c_contiguous and x.flags.aligned and x.dtype.isnative
+        return (*self.place, [(x, self.array)]) if plain and x.dtype.kind in "biufc" else None
+
     def describe(self) -> str:
         return f"{self.name}: {_short(self.value)} -> {_short(self.read())}"
+
+
+def _frozen(value: Any) -> bool:
+    """Whether nothing inside a value can change while it is the same object."""
+    if isinstance(value, (tuple, frozenset)):
+        return all(_frozen(x) for x in value)
+    return isinstance(value, _PLAIN)
 
 
 def _same_content(a: Any, b: Any) -> bool:
@@ -176,7 +200,8 @@ def _walk(function: Any, found: dict[str, Guard], seen: set[int], label: str) ->
     if bound is not None and not isinstance(bound, ModuleType):
         _attributes(function, bound, found, label)
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        _add(name, lambda c=cell: cell_value(c), found, seen, label)
+        place = _slot(cell, 0, cell_value(cell))
+        _add(name, lambda c=cell: cell_value(c), found, seen, label, place)
     for path in global_reads(function.__code__):
         _add(
             ".".join(path),
@@ -184,9 +209,12 @@ def _walk(function: Any, found: dict[str, Guard], seen: set[int], label: str) ->
             found,
             seen,
             label,
+            _items(function.__globals__, path),
         )
     for i, default in enumerate(function.__defaults__ or ()):
-        _add(f"default {i}", lambda f=function, k=i: (f.__defaults__ or ())[k], found, seen, label)
+        read = lambda f=function, k=i: (f.__defaults__ or ())[k]
+        place = _slot(function, 1, function.__defaults__)
+        _add(f"default {i}", read, found, seen, label, place)
         _follow(default, found, seen, label)
 
 
@@ -206,13 +234,54 @@ def _resolve(scope: dict[str, Any], path: tuple[str, ...]) -> Any:
     return value
 
 
-def _add(name: str, read: Any, found: dict[str, Guard], seen: set[int], label: str) -> None:
+def _items(scope: dict[str, Any], path: tuple[str, ...]) -> Any:
+    """Where a global is: an item of the module's dictionary, or of one that it imports."""
+    dicts = []
+    for name in path:
+        if name not in scope:
+            return None
+        value = scope[name]
+        dicts.append((scope, name, value))
+        if value.__class__ is not ModuleType:
+            break
+        scope = vars(value)
+    return (dicts, []) if len(dicts) == len(path) else None
+
+
+def _slot(owner: Any, which: int, value: Any) -> Any:
+    offsets = _offsets()
+    return None if offsets is None else ([], [(owner, offsets[which], value)])
+
+
+@lru_cache(maxsize=1)
+def _offsets() -> tuple[int, int] | None:
+    """Where a closure cell has its value and a function its defaults, in CPython's objects."""
+    if sys.implementation.name != "cpython":
+        return None
+
+    def probe(x: Any = object()) -> Any:  # noqa: B008 - an object of its own is what is looked for
+        return lambda: x
+
+    cell = probe().__closure__[0]
+    found = [_offset(cell, cell.cell_contents), _offset(probe, probe.__defaults__)]
+    return None if None in found else (found[0], found[1])  # type: ignore[return-value]
+
+
+def _offset(owner: Any, target: Any) -> int | None:
+    size = type(owner).__basicsize__
+    words = (ctypes.c_size_t * (size // 8)).from_address(id(owner))
+    return next((8 * i for i, word in enumerate(words) if word == id(target)), None)
+
+
+def _add(
+    name: str, read: Any, found: dict[str, Guard], seen: set[int], label: str, place: Any = None
+) -> None:
     value = read()
     if value is _MISSING or isinstance(value, ModuleType) or _is_library(value):
         return
     full = f"{label}.{name}"
     if full not in found:
-        found[full] = Guard(full, read, value)
+        found[full] = Guard(full, read, value, place)
     _follow(value, found, seen, name)
 
 

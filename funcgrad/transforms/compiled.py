@@ -45,13 +45,21 @@ class Decide:
 
 
 class Leaf:
-    """The end of a path: the last program and the structure of the result."""
+    """The end of a path: the last program and the structure of the result.
 
-    __slots__ = ("fixed", "jaxpr", "treedef")
+    ``native`` is the program's compiled form, None while there is none: ``native.entry(fallback,
+    single=…, fixed=…, guards=…)`` gives a built-in function, or None. ``direct`` is one such, for
+    the leaves of the arguments, made of ``installed``.
+    """
+
+    __slots__ = ("direct", "fixed", "installed", "jaxpr", "native", "treedef")
 
     def __init__(self, jaxpr: Jaxpr, treedef: Any):
         self.jaxpr, self.treedef = jaxpr, treedef
         self.fixed: list[Any] = []
+        self.native: Any = None
+        self.installed: Any = None
+        self.direct: Any = None
 
 
 class Entry:
@@ -112,7 +120,10 @@ def follow(entry: Entry, leaves: Sequence[Any]) -> Any:
     """The result along known branches, or UNKNOWN where Python has to be asked."""
     place = entry.start
     if place.__class__ is Leaf:
-        return unflatten(place.treedef, list(run(place.jaxpr, (*leaves, *place.fixed))))
+        direct = place.direct
+        if direct is None:
+            return unflatten(place.treedef, list(run(place.jaxpr, (*leaves, *place.fixed))))
+        return unflatten(place.treedef, list(direct(*leaves)))
     env = dict(zip(entry.root.invars, leaves, strict=True))
     env.update(entry.consts)
     while place.__class__ is not Leaf:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import MethodType
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from funcgrad.trace.purity import Watch
 from funcgrad.trace.source import here
 from funcgrad.trace.tree import Root, path_captures
 from funcgrad.transforms.compiled import UNKNOWN, Entry, Leaf, describe, follow, grow
+from funcgrad.transforms.native import Chain, attach
 from funcgrad.transforms.tracing import Traced, argument_names, name_of, run_trace, transformed
 from funcgrad.tree import flatten, paths, unflatten
 
@@ -101,6 +103,7 @@ class Jitted:
         self.calls = self.traces = 0
         self.lock = threading.RLock()
         self.reasons: list[str] = []
+        self.chain: Chain | None = None  # native entries, which are called before __call__
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """A jitted method is a method."""
@@ -119,6 +122,9 @@ class Jitted:
                     entry = None
                     break
             else:
+                leaf = entry.start
+                if leaf.__class__ is Leaf and leaf.native is not leaf.installed:
+                    self.install(key, entry, leaf)
                 found = follow(entry, leaves)
                 if found is not UNKNOWN:
                     return found
@@ -130,11 +136,20 @@ class Jitted:
         """Traced leaves, the key of what is static about the call, and how to call f."""
         if not kwargs and not self.nums:
             for x in args:
-                if x.__class__ is not np.ndarray and x.__class__ is not float:
+                if x.__class__ not in _FLAT:
                     break
             else:
                 key = tuple([aval_of(x) for x in args])
                 return args, key, None
+        if not self.nums and not (kwargs and self.names):
+            tree = (args, kwargs) if kwargs else args
+            leaves, treedef = flatten(tree)
+            for x in leaves:
+                if x.__class__ not in _FLAT:
+                    break
+            else:
+                key = (treedef, *[aval_of(x) for x in leaves])
+                return leaves, key, partial(_rebuilt, treedef, bool(kwargs))
         return self.general_signature(args, kwargs)
 
     def general_signature(self, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -264,20 +279,39 @@ class Jitted:
         grow(entry, t, leaf)
         return leaf
 
+    def install(self, key: Any, entry: Entry, leaf: Leaf) -> None:
+        """A leaf's native program has come (or gone): call that from now on."""
+        with self.lock:
+            if leaf.native is leaf.installed:
+                return  # another thread was first
+            attach(leaf)
+            if self.chain is None:
+                self.chain = Chain(self, Jitted.__call__)
+            self.chain.remove(key)
+            if self.entries.get(key) is entry:
+                self.chain.add(key, entry, leaf)
+
     def outdated(self, key: Any, guard: Guard) -> None:
-        self.reasons.append(guard.describe())
-        del self.entries[key]
+        with self.lock:
+            self.reasons.append(guard.describe())
+            self.entries.pop(key, None)
+            if self.chain is not None:
+                self.chain.remove(key)
 
     # -- inspection --------------------------------------------------------------------------------
 
     def cache_info(self) -> CacheInfo:
         """Calls, traces, signatures and paths so far."""
         n = sum(len(e.leaves) for e in self.entries.values())
-        return CacheInfo(self.calls, self.traces, len(self.entries), n)
+        calls = self.calls + (self.chain.calls() if self.chain is not None else 0)
+        return CacheInfo(calls, self.traces, len(self.entries), n)
 
     def clear(self) -> None:
         """Forget everything compiled."""
-        self.entries.clear()
+        with self.lock:
+            self.entries.clear()
+            if self.chain is not None:
+                self.chain.clear()
 
     @property
     def source(self) -> str:
@@ -319,7 +353,14 @@ def _is_traceable(x: Any) -> bool:
     return hasattr(x, "shape") and hasattr(x, "dtype")
 
 
+def _rebuilt(treedef: Any, named: bool, xs: Sequence[Any]) -> Any:
+    """Positional and keyword arguments from their leaves."""
+    tree = unflatten(treedef, list(xs))
+    return tree if named else (tree, {})
+
+
 _NUMBERS = (float, int, complex)
+_FLAT = {np.ndarray, *_NUMBERS} | {np.dtype(char).type for char in "?bBhHiIlLqQefdgFDG"}
 
 
 def _readable(key: Any) -> str:
