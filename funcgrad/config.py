@@ -24,3 +24,10 @@ block_minimum: int = 65_536
 
 max_decisions: int = 256
 """Outcomes that one decision of a jitted function may have before jit says so and stops."""
+
+backend: str = "auto"
+"""What programs run through: "auto" (native code once that is worth a compilation), "numpy", or
+"llvm" (native code at once, wherever a program has such a form)."""
+
+native_equations: int = 4_000
+"""Programs of more equations than this are not compiled to native code, unless asked for."""

@@ -47,7 +47,9 @@ class Machine:
         llvm.initialize_native_asmprinter()
         self.triple = llvm.get_default_triple()
         self.cpu = llvm.get_host_cpu_name()
-        self.features = llvm.get_host_cpu_features().flatten()
+        features = llvm.get_host_cpu_features()
+        self.features = features.flatten()
+        self.vector_bits = 512 if features.get("avx512f") else 256 if features.get("avx2") else 128
         self.target = self._target(2)
         self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self.target)
         self.lock = threading.RLock()
@@ -65,7 +67,10 @@ class Machine:
             self.optimise(module, level)
             self.engine.add_module(module)
             self.engine.finalize_object()
-            return [self.engine.get_function_address(name) for name in names]
+            found = [self.engine.get_function_address(name) for name in names]
+        if not all(found):
+            raise CompileError(f"no code for {[n for n, a in zip(names, found) if not a]}")
+        return found
 
     def parsed(self, text: str) -> Any:
         try:

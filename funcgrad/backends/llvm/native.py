@@ -16,7 +16,7 @@ __all__ = ["written"]
 def written(module: Module, name: str, jaxpr: Jaxpr, vector_bits: int) -> int:
     """Write ``i32 name(ptr ins, ptr outs, ptr arena)`` for a simplified jaxpr; returns the bytes
     of scratch memory that it wants."""
-    f = module.function(name, "i32", ["ptr noalias"] * 3, attributes="nounwind")
+    f = module.function(name, "i32", ["ptr"] * 3, attributes="nounwind", linkage="")
     ins, outs, arena = f.args
     program = Program(module, f, arena, vector_bits)
     scope = Scope(program, jaxpr)
