@@ -13,7 +13,10 @@ from typing import NamedTuple
 from funcgrad.backends.llvm.ir import Function, Value, element, like, mangled
 from funcgrad.backends.llvm.maths import (
     exponential,
+    hyperbolic,
+    inverse,
     logarithm,
+    roots,
     trigonometric,
 )
 
@@ -38,6 +41,19 @@ TABLE: dict[str, Entry] = {
     "sin": Entry(trigonometric.sin),
     "cos": Entry(trigonometric.cos),
     "tan": Entry(trigonometric.tan),
+    "arcsin": Entry(inverse.arcsin),
+    "arccos": Entry(inverse.arccos),
+    "arctan": Entry(inverse.arctan),
+    "arctan2": Entry(inverse.arctan2),
+    "sinh": Entry(hyperbolic.sinh),
+    "cosh": Entry(hyperbolic.cosh),
+    "tanh": Entry(hyperbolic.tanh),
+    "arcsinh": Entry(hyperbolic.arcsinh),
+    "arccosh": Entry(hyperbolic.arccosh),
+    "arctanh": Entry(hyperbolic.arctanh),
+    "sqrt": Entry(roots.sqrt),
+    "cbrt": Entry(roots.cbrt),
+    "hypot": Entry(roots.hypot, widens=True),
 }
 KNOWN = frozenset(TABLE)
 ULPS = {name: entry.ulps for name, entry in TABLE.items()}
