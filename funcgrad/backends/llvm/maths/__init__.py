@@ -14,6 +14,7 @@ from funcgrad.backends.llvm.ir import Function, Value, element, mangled
 from funcgrad.backends.llvm.maths import (
     errors,
     exponential,
+    gammas,
     hyperbolic,
     inverse,
     logarithm,
@@ -58,7 +59,7 @@ TABLE: dict[str, Entry] = {
     "sqrt": Entry(roots.sqrt),
     "cbrt": Entry(roots.cbrt),
     "hypot": Entry(roots.hypot, widens=True),
-    "power": Entry(powers.power, widens=True, of_singles=powers.power_of_singles),
+    "power": Entry(powers.power, 4.0, widens=True, of_singles=powers.power_of_singles),
     "softplus": Entry(sums.softplus),
     "logaddexp": Entry(sums.logaddexp),
     "logaddexp2": Entry(sums.logaddexp2),
@@ -67,6 +68,8 @@ TABLE: dict[str, Entry] = {
     "erf": Entry(errors.erf),
     "erfc": Entry(errors.erfc, widens=True),
     "ndtr": Entry(errors.ndtr, widens=True),
+    "gammaln": Entry(gammas.gammaln, 4.0, widens=True),
+    "digamma": Entry(gammas.digamma, 4.0, widens=True),
 }
 KNOWN = frozenset(TABLE)
 ULPS = {name: entry.ulps for name, entry in TABLE.items()}

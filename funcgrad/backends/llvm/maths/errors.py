@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from funcgrad.backends.llvm.ir import Function, Value
 from funcgrad.backends.llvm.maths.coefficients import POLYNOMIALS
 from funcgrad.backends.llvm.maths.common import (
@@ -13,6 +11,7 @@ from funcgrad.backends.llvm.maths.common import (
     kind,
     poly,
     scaled,
+    split,
     two_product,
     with_sign,
 )
@@ -48,11 +47,13 @@ def tail(
     over = inverse * down
     t = (a - 4.0) * (inverse * up)
     first = POLYNOMIALS["erfcx", "double"][0]
-    top = f.fma(t, poly(f, "erfcx", t, 1), first)
+    more = poly(f, "erfcx", t, 1)
+    top = f.fma(t, more, first)
+    top_low = f.fma(t, more, first - top)
     g = top * over
     slip = f.fma(a, 2.0, 1.0 - up)
     slip = slip if a_low is None else f.fma(a_low, 2.0, slip)
-    h = (f.fma(-g, up, top) - g * slip) * over
+    h = (f.fma(-g, up, top) + f.fma(-g, slip, top_low)) * over
     return n, p, g, f.fma(g, q, h)
 
 
@@ -60,22 +61,33 @@ def assembled(f: Function, n: Value, p: Value, g: Value, h: Value) -> Value:
     return scaled(f, g + f.fma(g, p, h), n)
 
 
+def small_erfc(f: Function, x: Value) -> Value:
+    """Up to |x| = 3/4; beyond 1/2 as (1 - x) - x P, of which the first is exact."""
+    more = poly(f, "erf", x * x)
+    near = x.lt(0.5)
+    return near.select(1.0, 1.0 - x) - near.select(f.fma(x, more, x), x * more)
+
+
 def erfc(f: Function, x: Value) -> Value:
     size = at_most(fabs(x), 28.0)
     square, low = two_product(f, size, size)
     far = assembled(f, *tail(f, size, None, square, low))
     out = x.lt(0.0).select(2.0 - far, far)
-    return fabs(x).lt(0.5).select(1.0 - small_erf(f, x), out)
+    return fabs(x).lt(0.75).select(small_erfc(f, x), out)
 
 
 def ndtr(f: Function, x: Value) -> Value:
-    """erfc(-x/√2) / 2; the exponent x²/2 is taken from x itself."""
+    """erfc(-x/√2) / 2; the exponent x²/2 is taken from x itself.
+
+    The low part of x/√2 counts where erfc is small already; 0.75 is about its slope there.
+    """
     size = at_most(fabs(x), 40.0)
-    root = math.sqrt(0.5)
+    root, root_low = split("0.70710678118654752440084436210484903928483593768847", DOUBLE)
     a = size * root
-    a_low = f.fma(size, root, -a) + size * -4.833646656726457e-17
+    a_low = f.fma(size, root, -a) + size * root_low
     square, low = two_product(f, size * 0.5, size)
     n, p, g, h = tail(f, a, a_low, square, low)
     far = assembled(f, n - 1.0, p, g, h)
     out = x.gt(0.0).select(1.0 - far, far)
-    return a.lt(0.5).select(f.fma(small_erf(f, x * root), 0.5, 0.5), out)
+    near = f.fma(x.lt(0.0).select(-a_low, a_low), 0.75, small_erfc(f, with_sign(a, -x))) * 0.5
+    return a.lt(0.75).select(near, out)
