@@ -7,13 +7,20 @@ branched to. ``ULPS`` says how far a result may be off, in units of its last pla
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from funcgrad.backends.llvm.ir import Function, Value, element, like, mangled
+from funcgrad.backends.llvm.ir import Function, Value, element, mangled
 from funcgrad.backends.llvm.maths import (
+    errors,
     exponential,
+    gammas,
+    hyperbolic,
+    inverse,
     logarithm,
+    powers,
+    roots,
+    sums,
     trigonometric,
 )
 
@@ -23,7 +30,8 @@ __all__ = ["KNOWN", "ULPS", "call"]
 class Entry(NamedTuple):
     write: Callable[..., Value]
     ulps: float = 2.0
-    widens: bool = False  # float32 is computed in float64
+    widens: bool = False  # float32 is computed in float64 ...
+    of_singles: Callable[..., Value] | None = None  # ... by this, if less exactness will do there
 
 
 TABLE: dict[str, Entry] = {
@@ -38,6 +46,30 @@ TABLE: dict[str, Entry] = {
     "sin": Entry(trigonometric.sin),
     "cos": Entry(trigonometric.cos),
     "tan": Entry(trigonometric.tan),
+    "arcsin": Entry(inverse.arcsin),
+    "arccos": Entry(inverse.arccos),
+    "arctan": Entry(inverse.arctan),
+    "arctan2": Entry(inverse.arctan2),
+    "sinh": Entry(hyperbolic.sinh),
+    "cosh": Entry(hyperbolic.cosh),
+    "tanh": Entry(hyperbolic.tanh),
+    "arcsinh": Entry(hyperbolic.arcsinh),
+    "arccosh": Entry(hyperbolic.arccosh),
+    "arctanh": Entry(hyperbolic.arctanh),
+    "sqrt": Entry(roots.sqrt),
+    "cbrt": Entry(roots.cbrt),
+    "hypot": Entry(roots.hypot, widens=True),
+    "power": Entry(powers.power, 4.0, widens=True, of_singles=powers.power_of_singles),
+    "softplus": Entry(sums.softplus),
+    "logaddexp": Entry(sums.logaddexp),
+    "logaddexp2": Entry(sums.logaddexp2),
+    "logit": Entry(sums.logit),
+    "xlogy": Entry(sums.xlogy),
+    "erf": Entry(errors.erf),
+    "erfc": Entry(errors.erfc, widens=True),
+    "ndtr": Entry(errors.ndtr, widens=True),
+    "gammaln": Entry(gammas.gammaln, 4.0, widens=True),
+    "digamma": Entry(gammas.digamma, 4.0, widens=True),
 }
 KNOWN = frozenset(TABLE)
 ULPS = {name: entry.ulps for name, entry in TABLE.items()}
@@ -46,14 +78,19 @@ PURE = "nounwind willreturn memory(none)"
 
 def call(f: Function, name: str, *xs: Value) -> Value:
     """name(*xs): the operands are of one float type, scalar or vector, as is the result."""
-    entry, type = TABLE[name], xs[0].type
-    if entry.widens and element(type) == "float":
-        wide = call(f, name, *[x.cast("fpext", "double") for x in xs])
-        return wide.cast("fptrunc", "float")
+    entry = TABLE[name]
+    if entry.widens and element(xs[0].type) == "float":
+        wide = [x.cast("fpext", "double") for x in xs]
+        if entry.of_singles is None:
+            return call(f, name, *wide).cast("fptrunc", "float")
+        return called(f, f"{name}_single", entry.of_singles, wide).cast("fptrunc", "float")
+    return called(f, name, entry.write, xs)
 
-    def write(g: Function) -> None:
-        g.ret(entry.write(g, *g.args))
 
+def called(f: Function, name: str, write: Callable[..., Value], xs: Sequence[Value]) -> Value:
+    """A call of a function of the module, which ``write`` writes if it is not there yet."""
+    type = xs[0].type
     full = f"fg_{name}_{mangled(type)}"
-    f.module.once(full, type, [type] * len(xs), write, attributes=PURE)
+    f.module.once(full, type, [type] * len(xs), lambda g: g.ret(write(g, *g.args)),
+                  attributes=PURE)  # fmt: skip
     return f.call(full, type, *xs)

@@ -76,9 +76,12 @@ def horner(f: Function, x: Value, c: Sequence[float]) -> Value:
     return y
 
 
-def poly(f: Function, name: str, x: Value) -> Value:
-    """The polynomial of that name at x: long ones as even and odd part, which run side by side."""
-    c = POLYNOMIALS[name, element(x.type)]
+def poly(f: Function, name: str, x: Value, skip: int = 0) -> Value:
+    """The polynomial of that name at x: long ones as even and odd part, which run side by side.
+
+    Without its first ``skip`` coefficients it is divided by that power of x.
+    """
+    c = POLYNOMIALS[name, element(x.type)][skip:]
     if len(c) < 6:
         return horner(f, x, c)
     square = x * x

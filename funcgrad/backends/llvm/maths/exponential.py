@@ -16,11 +16,13 @@ from funcgrad.backends.llvm.maths.common import (
     fabs,
     kind,
     poly,
+    power_of_two,
+    quick_two_sum,
     scaled,
     split,
 )
 
-__all__ = ["exp", "exp2", "exp_parts", "expit", "expm1"]
+__all__ = ["exp", "exp2", "expit", "expm1", "long_exp_parts"]
 
 
 def limits(x: Value) -> tuple[float, float]:
@@ -28,14 +30,28 @@ def limits(x: Value) -> tuple[float, float]:
     return (-746.0, 711.0) if kind(x) is DOUBLE else (-104.0, 90.0)
 
 
-def exp_parts(f: Function, x: Value, low: Value | None = None) -> tuple[Value, Value]:
-    """n and p with e^(x + low) = 2^n (1 + p); for arguments within the limits."""
+def exp_parts(f: Function, x: Value) -> tuple[Value, Value]:
+    """n and p with e^x = 2^n (1 + p); for arguments within the limits."""
+    n, exact, step = exp_reduced(f, x)
+    r = f.fma(n, step, exact)
+    return n, f.fma(r * r, poly(f, "exp", r), r)
+
+
+def exp_reduced(f: Function, x: Value) -> tuple[Value, Value, float]:
+    """n, x - n ln 2 as far as it is exact (both are multiples of a small unit, and what is left
+    is short), and what is to be added to it n times."""
     k = kind(x)
     n = f.fma(x, split(LOG2_E, k)[0], k.magic) - k.magic
     hi, lo = split(LN2, k)
-    r = f.fma(n, -hi, x)  # exact: both are multiples of the same small unit, and it is short
-    r = f.fma(n, -lo, r if low is None else r + low)
-    return n, f.fma(r * r, poly(f, "exp", r), r)
+    return n, f.fma(n, -hi, x), -lo
+
+
+def long_exp_parts(f: Function, x: Value, low: Value | float) -> tuple[Value, Value, Value]:
+    """n, p and q with e^(x + low) = 2^n (1 + p + q): q is what rounding r loses."""
+    n, exact, step = exp_reduced(f, x)
+    low = f.fma(n, step, low)
+    r, lost = quick_two_sum(exact, low)
+    return n, f.fma(r * r, poly(f, "exp", r), r), lost
 
 
 def exp(f: Function, x: Value) -> Value:
@@ -66,23 +82,14 @@ def expm1(f: Function, x: Value) -> Value:
     k = kind(x)
     low, high = (-40.0, 710.0) if k is DOUBLE else (-20.0, 89.0)
     y = at_least(at_most(x, high), low)
-    shifted = f.fma(y, split(LOG2_E, k)[0], k.magic)
-    n = shifted - k.magic
-    hi, lo = split(LN2, k)
-    exact = f.fma(n, -hi, y)
-    r = f.fma(n, -lo, exact)
-    lost = f.fma(n, -lo, exact - r)
+    n, exact, step = exp_reduced(f, y)
+    r = f.fma(n, step, exact)
+    lost = f.fma(n, step, exact - r)
     p = r + f.fma(r * r, poly(f, "exp", r), lost)
     magic = k.magic + (k.bias - 1)
-    power = ((n + magic).bitcast(_int(y)) << k.mantissa).bitcast(y.type)
+    power = power_of_two(n + magic, k)
     out = f.fma(power, p, power - 0.5) * 2.0
     return fabs(x).lt(k.epsilon / 4).select(x, out)
-
-
-def _int(x: Value) -> str:
-    from funcgrad.backends.llvm.ir import integer_like
-
-    return integer_like(x.type)
 
 
 def expit(f: Function, x: Value) -> Value:

@@ -7,6 +7,7 @@ are multiplied with M that contribute to it; all else is a multiple of 4 or too 
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 from funcgrad.backends.llvm.ir import Function, Value
 from funcgrad.backends.llvm.maths.common import DOUBLE, HALF_PI, split
@@ -79,7 +80,7 @@ def product(f: Function, M: Value, E: Value) -> tuple[Value, Value]:
     first = E - _LEAST - 2  # the first bit: 2^E times it is 2, higher ones give multiples of 4
     index, shift = first.shr(5), first & 31
     words = [f.load("i32", f.at(table, index + i, "i32")).cast("zext", "i64") for i in range(7)]
-    pairs = [(a << 32) | b for a, b in zip(words[:-1], words[1:])]
+    pairs = [(a << 32) | b for a, b in pairwise(words)]
     parts = [((pairs[i] << shift) | (words[i + 2] << shift).shr(32)).cast("zext", "i128")
              for i in (0, 2, 4)]  # fmt: skip
     wide = M.cast("zext", "i128")

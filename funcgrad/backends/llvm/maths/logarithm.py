@@ -7,9 +7,8 @@ the rounding of s hardly matters. A low part c of the argument is added to f.
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from funcgrad.backends.llvm.ir import Function, Value, integer_like
+from funcgrad.backends.llvm.ir import Function, Value
 from funcgrad.backends.llvm.maths.common import (
     LN2,
     LOG2_E,
@@ -48,8 +47,10 @@ def reduced(f: Function, u: Value, c: Value | None) -> tuple[Value, Value]:
         return n, m - 1.0
     magic = k.magic + k.bias
     inverse = (integers(magic - n) << k.mantissa).bitcast(u.type)
-    large = u.gt(2.0 ** (k.mantissa + 8))  # there c is nothing, and 1/2^n may be no number
-    return n, f.fma(large.select(0.0, inverse), large.select(0.0, c), m - 1.0)
+    # far from 1 c is nothing beside the logarithm, and 1/2^n may be no number
+    end = 2.0 ** (k.mantissa + 8)
+    off = u.gt(end) | u.lt(1 / end)
+    return n, f.fma(off.select(0.0, inverse), off.select(0.0, c), m - 1.0)
 
 
 def series(f: Function, x: Value) -> tuple[Value, Value]:
