@@ -64,6 +64,10 @@ class Leaf:
     def native(self) -> Any:
         return self.jaxpr.derived.get("native")
 
+    @native.setter
+    def native(self, made: Any) -> None:
+        self.jaxpr.derived["native"] = made
+
 
 class Entry:
     """All that is compiled for one signature: its tree, its constants, its guards."""

@@ -17,7 +17,7 @@ from funcgrad.backends.llvm.places import Memory, copy_view
 from funcgrad.compiler.kernels import Init
 from funcgrad.compiler.views import View, whole
 from funcgrad.ir.avals import array_aval
-from funcgrad.ir.jaxpr import Jaxpr, Var
+from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 
 __all__ = ["HANDLERS"]
 
@@ -118,7 +118,12 @@ def _in_place(schedule: Any, inner: Var, out: Any) -> list[Var] | None:
 
     Each step must be the last reader of the value before it.
     """
-    begins = {i.target: (k, i) for k, i in enumerate(schedule.steps) if isinstance(i, Init)}
+    begins: dict[Any, Any] = {}
+    for k, step in enumerate(schedule.steps):
+        if isinstance(step, Init):
+            begins[step.target] = (k, step.start)
+        elif isinstance(step, Eqn) and step.prim.name == "scatter":
+            begins[step.outvars[0]] = (k, schedule.stored(step.invars[0]))
     last: dict[Any, int] = {}
     for k, step in enumerate(schedule.steps):
         for root in schedule.reads(step):
@@ -126,11 +131,11 @@ def _in_place(schedule: Any, inner: Var, out: Any) -> list[Var] | None:
     chain: list[Var] = []
     root = out
     while root in begins:
-        k, step = begins[root]
+        k, start = begins[root]
         chain.append(root)
-        if not (isinstance(step.start, View) and step.start.is_whole):
+        if not (isinstance(start, View) and start.is_whole):
             return None
-        root = step.start.root
+        root = start.root
         if last.get(root) != k or root in schedule.outs:
             return None
     return chain if root is inner and chain else None

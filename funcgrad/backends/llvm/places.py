@@ -31,10 +31,9 @@ def bytes_of(aval: Any) -> int:
 
 def places(view: View) -> Sequence[int]:
     """Where the elements of a (small) view lie, in order."""
-    index = np.indices(view.shape).reshape(len(view.shape), -1)
-    steps = np.asarray(view.strides, dtype=np.int64).reshape(-1)
-    found = view.offset + (steps @ index if len(view.shape) else np.zeros(1, np.int64))
-    return [int(k) for k in np.atleast_1d(found)]
+    index = np.indices(view.shape).reshape(len(view.shape), prod(view.shape))
+    steps = np.asarray(view.strides, dtype=np.int64)
+    return [int(k) for k in view.offset + steps @ index]
 
 
 def fill(f: Function, pointer: Value, aval: Any, x: Any, dtype: Any) -> None:

@@ -79,6 +79,9 @@ class Mixed:
         part.derived["tier"] = Tier(0)
         return part
 
+    def entry(self, fallback: Any, **options: Any) -> None:
+        """There is no one function to enter by: it is called from Python."""
+
     def call(self, *values: Any) -> tuple[Any, ...]:
         env: dict[Any, Any] = dict(zip(self.jaxpr.invars, values, strict=True))
 

@@ -176,7 +176,7 @@ def _gathered(s: Any, eqn: Eqn) -> Value:
                found.advanced) for a in arrays
     ]  # fmt: skip
     address: Any = constants(s, np.full(out.size, view.offset), np.dtype(np.int64))
-    index = np.indices(out.shape).reshape(len(out.shape), -1)
+    index = np.indices(out.shape).reshape(len(out.shape), out.size)
     rank = len(found.advanced)
     block = np.arange(int(np.prod(found.advanced))).reshape(found.advanced)
     lined = np.broadcast_to(

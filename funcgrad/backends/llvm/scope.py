@@ -90,7 +90,7 @@ class Scope:
         self.program, self.parent = program, parent
         self.f, self.module = program.f, program.module
         self.schedule = jaxpr.derive(
-            "schedule", lambda: Schedule(jaxpr, Rules(_fusible, weight, SMALL))
+            ("schedule", SMALL), lambda: Schedule(jaxpr, Rules(_fusible, weight, SMALL))
         )
         self.where: dict[Any, Any] = {}  # root -> Value, Local or Memory
         self.spilled: dict[Any, Value] = {}
@@ -203,11 +203,12 @@ class Scope:
 
     def run(self) -> None:
         for k, step in enumerate(self.schedule.steps):
+            self.now = k
             self._temporaries: list[int] = []
             if isinstance(step, Nest):
                 self._nest(step)
             elif isinstance(step, Init):
-                self._init(step, k)
+                self._init(step)
             elif isinstance(step, Place):
                 self._place(step)
             else:
@@ -237,25 +238,30 @@ class Scope:
     def _all_small(self, eqn: Eqn) -> bool:
         return all(self.small(v) for v in (*eqn.invars, *eqn.outvars))
 
-    def _init(self, step: Init, k: int) -> None:
+    def _init(self, step: Init) -> None:
         target, start = step.target, step.start
-        if isinstance(start, View) and self._taken_over(start, target, k):
+        if isinstance(start, View):
+            self.begun_as(start, target)
             return
         pointer = self.allocate(target)
-        if isinstance(start, View):
-            self.copy(start, pointer)
-        elif start is not None:
+        if start is not None:
             x = self.register(start) if hasattr(start, "aval") else None
             fill(self.f, pointer, target.aval, 0 if x is None else x,
                  start.aval.dtype if x is not None else target.aval.dtype)  # fmt: skip
 
-    def _taken_over(self, start: View, target: Var, k: int) -> bool:
+    def begun_as(self, start: View, target: Var) -> Value:
+        """Memory for a target that begins as another value: that value's own, where it dies."""
+        if not self._taken_over(start, target):
+            self.copy(start, self.allocate(target))
+        return self.memory(target)
+
+    def _taken_over(self, start: View, target: Var) -> bool:
         """Write into the old value itself, where nobody reads it any more."""
         root = start.root
         place = self.where.get(root)
         if not (start.is_whole and isinstance(place, Memory) and root.aval.dtype == target.aval.dtype):
             return False
-        if self.last.get(root) != k or root in self.kept:
+        if self.last.get(root) != self.now or root in self.kept:
             return False
         into = self.destination.get(target)
         if into is not None and into.pointer.name != place.pointer.name:
