@@ -15,6 +15,7 @@ from funcgrad.backends.llvm.ir import Local, Value, vector
 from funcgrad.backends.llvm.lanes import load_lanes, store_lanes
 from funcgrad.backends.llvm.places import Memory, copy_view
 from funcgrad.compiler.kernels import Init
+from funcgrad.compiler.simplify import simplify
 from funcgrad.compiler.views import View, whole
 from funcgrad.ir.avals import array_aval
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
@@ -150,7 +151,7 @@ def _refuses_scan(eqn: Any) -> str | None:
 
 def _scan(s: Any, eqn: Any) -> None:
     p, f = eqn.params, s.f
-    body, nc, nk, length = p["body"], p["n_consts"], p["n_carry"], p["length"]
+    body, nc, nk, length = simplify(p["body"]), p["n_consts"], p["n_carry"], p["length"]
     operands = eqn.invars
     child = _scope(s, body)
     for v, x in zip(body.invars[:nc], operands[:nc], strict=True):
@@ -242,7 +243,7 @@ class _Rows:
 
 def _while(s: Any, eqn: Any) -> None:
     p, f = eqn.params, s.f
-    cond, body, n_cond, nb = p["cond"], p["body"], p["n_cond"], p["n_body"]
+    cond, body, n_cond, nb = simplify(p["cond"]), simplify(p["body"]), p["n_cond"], p["n_body"]
     asks, consts = eqn.invars[:n_cond], eqn.invars[n_cond : n_cond + nb]
     init = eqn.invars[n_cond + nb :]
     asking, child = _scope(s, cond), _scope(s, body)
@@ -277,7 +278,7 @@ def _while(s: Any, eqn: Any) -> None:
 
 
 def _cond(s: Any, eqn: Any) -> None:
-    f, branches = s.f, eqn.params["branches"]
+    f, branches = s.f, [simplify(branch) for branch in eqn.params["branches"]]
     index, *operands = eqn.invars
     results: list[Any] = []
     for v in eqn.outvars:
@@ -329,7 +330,7 @@ def _branch(s: Any, branch: Jaxpr, operands: Any, given: Any, results: Any, outv
 
 def _checkpoint(s: Any, eqn: Any) -> None:
     """What is recomputed is a program like any other: its equations stand here."""
-    jaxpr = eqn.params["jaxpr"]
+    jaxpr = simplify(eqn.params["jaxpr"])
     child = _scope(s, jaxpr)
     for v, x in zip(jaxpr.invars, eqn.invars, strict=True):
         _given(s, child, v, x)

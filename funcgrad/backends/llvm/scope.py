@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from funcgrad.backends.llvm import arrays, dots, loops, registers
+from funcgrad.backends.llvm import arrays, dots, linalg, loops, registers
 from funcgrad.backends.llvm.arena import Arena
 from funcgrad.backends.llvm.elements import has_rule, memory_type, register_type, weight
 from funcgrad.backends.llvm.ir import Function, Local, Module, Value, vector
@@ -18,6 +18,7 @@ from funcgrad.backends.llvm.nest import NestWriter
 from funcgrad.backends.llvm.places import Memory, bytes_of, copy_view, fill, places
 from funcgrad.backends.llvm.reduce import identity
 from funcgrad.compiler.kernels import Init, Nest, Place, Rules, Schedule
+from funcgrad.compiler.simplify import simplify
 from funcgrad.compiler.views import View
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var, jaxprs_in
 
@@ -29,7 +30,9 @@ SMALL = 16
 
 # -- what is lowered -------------------------------------------------------------------------
 
-HANDLERS: dict[str, Any] = {**dots.HANDLERS, **loops.HANDLERS, **arrays.HANDLERS}
+HANDLERS: dict[str, Any] = {
+    **dots.HANDLERS, **loops.HANDLERS, **arrays.HANDLERS, **linalg.HANDLERS,
+}  # fmt: skip
 _KERNEL = {
     "reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or", "gather",
     "iota", "full", "eye", "embed", "put", "add_at", "pad", "concatenate", "reshape", "transpose",
@@ -53,7 +56,7 @@ def why_not(eqn: Eqn) -> str | None:
     if name not in HANDLERS:
         return f"{name} has no native form"
     for jaxpr in jaxprs_in(eqn.params):
-        for inner in jaxpr.eqns:
+        for inner in simplify(jaxpr).eqns:
             reason = why_not(inner)
             if reason is not None:
                 return reason
