@@ -120,13 +120,20 @@ def torch_hvp(function: Callable) -> Callable:
     return product
 
 
+def load_forward_mode() -> None:
+    """PyTorch's first forward-mode call loads much, some of it deprecated: none of it is timed."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
+
+
 def torch_func_hvp(function: Callable) -> Callable:
     """Forward over reverse in torch.func: PyTorch's transforms that compose, as funcgrad's do."""
     import torch
 
-    with warnings.catch_warnings():  # the first forward-mode call loads what PyTorch deprecates
-        warnings.simplefilter("ignore")
-        torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
+    load_forward_mode()
 
     def product(x: Any, v: Any) -> Any:
         return torch.func.jvp(torch.func.grad(function), (x,), (v,))[1]
@@ -135,10 +142,10 @@ def torch_func_hvp(function: Callable) -> Callable:
 
 
 def torch_hessian(function: Callable) -> Callable:
-    """The Hessian row by row, which beats torch.func.hessian at these sizes."""
-    import torch
+    """All rows at once, by a batched backward run: several times as fast as torch.func.hessian."""
+    from torch.autograd.functional import hessian
 
-    return lambda x, *rest: torch.autograd.functional.hessian(lambda x: function(x, *rest), x)
+    return lambda x, *rest: hessian(lambda x: function(x, *rest), x, vectorize=True)
 
 
 def to_numpy(out: Any) -> list[np.ndarray]:
