@@ -36,13 +36,15 @@ def rebind(function: Callable, namespace: Any, **names: Any) -> Callable:
     return clone
 
 
-def import_peer(peer: str) -> str:
-    """Import a peer, set it to float64, and return its version."""
+def import_peer(peer: str, threads: int = 1) -> str:
+    """Import a peer, set it to float64 and so many threads, and return its version."""
     module = importlib.import_module(MODULES[peer])
     if peer == "jax":
         module.config.update("jax_enable_x64", True)
     if peer == "torch":
-        module.set_num_threads(1)
+        module.set_num_threads(threads)
+    if peer == "funcgrad" and hasattr(module.config, "threads"):
+        module.config.threads = threads
     try:
         return importlib.metadata.version(MODULES[peer])
     except importlib.metadata.PackageNotFoundError:
