@@ -62,9 +62,11 @@ def energy_gradient_by_hand(poses, weights, stride):
     for i in range(WINDOW):
         for j in range(WINDOW):
             seen = window(poses, i, j, stride)
-            dweights[i, j] = np.einsum("bxycpq,bxydpr->cdqr", seen, dout, optimize=True)
+            both = np.tensordot(seen, dout, ([0, 1, 2, 4], [0, 1, 2, 4]))  # c q d r
+            dweights[i, j] = both.transpose(0, 2, 1, 3)
+            back = np.tensordot(dout, weights[i, j], ([3, 5], [1, 3]))  # b x y p c q
             target = window(dposes, i, j, stride)
-            target += np.einsum("bxydpr,cdqr->bxycpq", dout, weights[i, j], optimize=True)
+            target += back.transpose(0, 1, 2, 4, 3, 5)
     return dposes, dweights
 
 
