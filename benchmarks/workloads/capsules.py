@@ -56,8 +56,18 @@ def energy(poses, weights, stride):
     return 0.5 * np.sum(out * out)
 
 
+def layer_by_hand(poses, weights, stride):
+    """Without `optimize`, NumPy's einsum would not use its matrix product."""
+    total = 0.0
+    for i in range(WINDOW):
+        for j in range(WINDOW):
+            seen = window(poses, i, j, stride)
+            total = total + np.einsum("bxycpq,cdqr->bxydpr", seen, weights[i, j], optimize=True)
+    return total
+
+
 def energy_gradient_by_hand(poses, weights, stride):
-    dout = layer(poses, weights, stride)
+    dout = layer_by_hand(poses, weights, stride)
     dposes, dweights = np.zeros_like(poses), np.empty_like(weights)
     for i in range(WINDOW):
         for j in range(WINDOW):
@@ -71,13 +81,8 @@ def energy_gradient_by_hand(poses, weights, stride):
 
 
 def value_by_hand(poses, weights, stride):
-    """Without `optimize`, NumPy's einsum would not use its matrix product."""
-    total = 0.0
-    for i in range(WINDOW):
-        for j in range(WINDOW):
-            seen = window(poses, i, j, stride)
-            total = total + np.einsum("bxycpq,cdqr->bxydpr", seen, weights[i, j], optimize=True)
-    return 0.5 * np.sum(total * total)
+    out = layer_by_hand(poses, weights, stride)
+    return 0.5 * np.sum(out * out)
 
 
 def torch_by_convolution(poses, weights, stride):
