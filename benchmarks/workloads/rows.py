@@ -82,16 +82,21 @@ def arguments(params, data):
     return tuple(data[name] for name in (*names, *(("ct",) if params["back"] else ())))
 
 
-def own(peer, what, back):
-    """The peer's own function where it has one, which its users take.
+def torch_logsumexp(x):
+    """Differentiated in a third of torch.logsumexp's time: nothing goes back through the top."""
+    import torch
 
-    But torch.logsumexp's derivative takes three times as long as that of its parts.
-    """
-    if peer.name == "torch" and (what, back) != ("logsumexp", True):
+    top = torch.amax(x.detach(), 1, keepdim=True)
+    return torch.log(torch.sum(torch.exp(x - top), 1)) + top[:, 0]
+
+
+def own(peer, what, back):
+    """The peer's own function where it has one, which its users take."""
+    if peer.name == "torch":
         import torch
 
         return {
-            "logsumexp": lambda x: torch.logsumexp(x, 1),
+            "logsumexp": torch_logsumexp if back else lambda x: torch.logsumexp(x, 1),
             "softmax": lambda x: torch.softmax(x, 1),
             "layernorm": lambda x, g, b: torch.nn.functional.layer_norm(x, g.shape, g, b, EPS),
         }[what]
