@@ -27,15 +27,24 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--json", metavar="OUT", type=Path, help="also write every number to this file")
     add("--markdown", metavar="OUT", type=Path, help="also write the report to this file")
     add("--core", type=int, help="the core to stay on; default: the last one allowed")
+    add("--threads", type=int, default=1, help="threads, on as many cores; default: %(default)s")
     add("--timeout", type=float, default=900.0, help="seconds per cell; default: %(default)g")
     return parser.parse_args(argv)
 
 
-def last_core() -> int | None:
-    """The core to pin to: the last one is the least asked for. None where pinning is unknown."""
+def cores(first: int | None, count: int) -> tuple[int, ...]:
+    """The cores to pin to: the last ones are the least asked for. None where pinning is unknown.
+
+    Threads that share a core would wait for one another, so too few cores are refused.
+    """
     if not hasattr(os, "sched_getaffinity"):
-        return None
-    return max(os.sched_getaffinity(0))
+        return ()
+    allowed = sorted(os.sched_getaffinity(0), reverse=True)
+    if first is not None:
+        allowed = [first, *(core for core in allowed if core != first)]
+    if count > len(allowed):
+        raise SystemExit(f"{count} threads need as many cores; there are {len(allowed)}")
+    return tuple(allowed[:count])
 
 
 def settings_from(args: argparse.Namespace) -> runner.Settings:
@@ -49,7 +58,8 @@ def settings_from(args: argparse.Namespace) -> runner.Settings:
         scale="quick" if args.quick else "full",
         peers=peers,
         pythons=dict(each.split("=", 1) for each in args.python_for),
-        core=last_core() if args.core is None else args.core,
+        cores=cores(args.core, args.threads),
+        threads=args.threads,
         timeout=args.timeout,
     )
 
@@ -57,10 +67,11 @@ def settings_from(args: argparse.Namespace) -> runner.Settings:
 def about(settings: runner.Settings, cells: list[dict], absent: dict[str, str]) -> list[str]:
     """What a reader must know to judge the numbers."""
     versions = {c["peer"]: c["version"] for c in cells if "version" in c}
-    pinned = "not pinned" if settings.core is None else f"pinned to core {settings.core}"
+    where = ", ".join(str(core) for core in settings.cores)
+    pinned = f"pinned to core {where}" if where else "not pinned"
     return [
         f"* {platform.machine()}, Python {platform.python_version()}, {pinned}; "
-        "OMP_NUM_THREADS and its kin are 1, OPENBLAS_CORETYPE is unset for all.",
+        f"OMP_NUM_THREADS and its kin are {settings.threads}, OPENBLAS_CORETYPE is unset for all.",
         "* " + ", ".join(f"{peer} {version}" for peer, version in versions.items()),
         *(f"* **{peer} is left out**: {reason}" for peer, reason in absent.items()),
         "* PyTorch is measured eager, without torch.compile, by its fastest idiom; autograd has no",
@@ -94,12 +105,14 @@ def main(argv: list[str] | None = None) -> int:
     cells = run(args, settings, absent)
     notes = about(settings, cells, absent)
     titles = {name: (load(name).__doc__ or "").split("\n")[0].rstrip(".") for name in NAMES}
-    text = report.markdown(cells, titles, notes)
+    limits = runner.limits(settings) if report.limited(cells) else None
+    text = report.markdown(cells, titles, notes, limits)
     print(text)
     if args.markdown:
         args.markdown.write_text(text + "\n")
     if args.json:
-        args.json.write_text(json.dumps({"about": notes, "cells": cells}, indent=1) + "\n")
+        record = {"about": notes, "limits": limits, "cells": cells}
+        args.json.write_text(json.dumps(record, indent=1) + "\n")
     faults = report.faults(cells)
     print("\n".join(["", *faults]) if faults else "", file=sys.stderr)
     return 1 if faults else 0

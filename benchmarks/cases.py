@@ -24,6 +24,8 @@ class Case:
 
     `tiny` overrides `params` where only correctness is asked for. `skip` names the peers that are
     not run, with the reason, which is printed. A case with a `unit` measures a figure of its own.
+    `bytes` (moved) and `flops` are the least that the case's full size needs: the report compares
+    the time with what this machine can do.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Case:
     skip: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
     rtol: float = 1e-9
+    bytes: float = 0.0
+    flops: float = 0.0
 
     def scaled(self, scale: str) -> dict[str, Any]:
         """The parameters at a scale: 'full', 'quick' (full sizes, less patience) or 'tiny'."""

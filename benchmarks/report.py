@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import statistics
 from collections.abc import Iterable
 
 from benchmarks.cases import BY_HAND
@@ -169,8 +171,7 @@ def _against_hand(cells: list[dict]) -> str:
 def summary(cells: list[dict]) -> str:
     """funcgrad's time over the best peer's, case by case; below 1 it is the fastest."""
     rows = []
-    for (workload, case), group in itertools.groupby(cells, lambda c: (c["workload"], c["case"])):
-        group = list(group)
+    for (workload, case), group in by_case(cells):
         entries = [_summary_entry(group, mode, number) for _, mode, number in COLUMNS]
         entries.append(_against_hand(group))
         if any(entries):
@@ -181,12 +182,82 @@ def summary(cells: list[dict]) -> str:
     return table(["case", *header, "best / by hand"], rows)
 
 
-def markdown(cells: list[dict], titles: dict[str, str], about: list[str]) -> str:
+def by_case(cells: list[dict]) -> Iterable[tuple[tuple[str, str], list[dict]]]:
+    """The cells of each case, under (workload, case)."""
+    groups = itertools.groupby(cells, lambda c: (c["workload"], c["case"]))
+    return ((key, list(group)) for key, group in groups)
+
+
+def mean_ratio(cells: list[dict], number: str, rivals: Iterable[str]) -> tuple[float, int]:
+    """The geometric mean of our jitted time over the best of these rivals', and over how many."""
+    logs = []
+    for _, group in by_case(cells):
+        ours = [c for c in group if c["peer"] == OURS and c["mode"] == "jitted"]
+        value = seconds(ours[0], number) if ours else None
+        best = best_peer([c for c in group if c["peer"] in rivals], "jitted", number)
+        if value is not None and best is not None:
+            logs.append(math.log(value / best[0]))
+    return math.exp(statistics.fmean(logs)) if logs else math.nan, len(logs)
+
+
+def last_line(cells: list[dict]) -> str:
+    """All cases in two numbers; empty where there is nothing to compare."""
+    steady, n = mean_ratio(cells, "steady", {c["peer"] for c in cells if is_peer(c)})
+    first, m = mean_ratio(cells, "first", {"jax"})
+    parts = [
+        f"jitted {steady:.3g}× the best peer's time ({n} cases)" if n else "",
+        f"first jitted call {first:.3g}× JAX's ({m} cases)" if m else "",
+    ]
+    text = ", ".join(part for part in parts if part)
+    return f"**Geometric means, funcgrad over peer:** {text}." if text else ""
+
+
+def limited(cells: list[dict]) -> bool:
+    """Whether a case says what it needs at least."""
+    return any(c["bytes"] or c["flops"] for c in cells)
+
+
+def least(cell: dict, limits: dict[str, float]) -> tuple[float, str]:
+    """The seconds that this machine needs for the case at least, and for what."""
+    return max((cell[what] / limits[what], what) for what in ("bytes", "flops"))
+
+
+def limits_section(cells: list[dict], limits: dict[str, float]) -> str:
+    """Each peer's share of what the machine can do, by its fastest mode: 1 cannot be beaten.
+
+    Except from a cache: the limit of bytes is the main memory's.
+    """
+    rows = []
+    for (workload, case), group in by_case([c for c in cells if limited([c])]):
+        bound, what = least(group[0], limits)
+        for peer in dict.fromkeys(c["peer"] for c in group):
+            times = [seconds(c, "steady") for c in group if c["peer"] == peer]
+            if mine := [t for t in times if t is not None]:
+                share = f"{bound / min(mine):.2g}"
+                rows.append([f"{workload}: {case}", f"{human(bound)} ({what})",
+                    NAMES.get(peer, peer), human(min(mine)), share])  # fmt: skip
+    text = (
+        f"This machine, in this run and on these cores: {limits['bytes'] / 1e9:.3g} GB/s (128 MiB "
+        f"copied or read by NumPy), {limits['flops'] / 1e9:.3g} GFLOP/s (a float64 matrix product "
+        "of order 1024). The least time is that of the bytes or operations that a case cannot do "
+        "without; a share above 1 has come from a cache."
+    )
+    header = ["case", "least time", "who", "steady", "least / steady"]
+    return text + "\n\n" + table(header, rows)
+
+
+def markdown(
+    cells: list[dict],
+    titles: dict[str, str],
+    about: list[str],
+    limits: dict[str, float] | None = None,
+) -> str:
     """The whole report."""
     sections = [
         workload_section(f"{name}: {titles[name]}", group)
         for name, group in _grouped(cells, "workload")
     ]
-    return "\n\n".join(
-        ["# Benchmarks", "\n".join(about), "## Summary", summary(cells), "## Workloads", *sections]
-    )
+    head = ["# Benchmarks", "\n".join(about), "## Summary", summary(cells)]
+    against = ["## Against the machine", limits_section(cells, limits)] if limits else []
+    parts = [*head, "## Workloads", *sections, *against, last_line(cells)]
+    return "\n\n".join(part for part in parts if part)

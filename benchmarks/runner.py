@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.agreement import judge
-from benchmarks.cases import MODES, PEERS, Case
+from benchmarks.cases import BY_HAND, MODES, PEERS, Case
 from benchmarks.peers import MODULES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,7 +30,8 @@ class Settings:
     scale: str = "full"
     peers: tuple[str, ...] = PEERS
     pythons: dict[str, str] = field(default_factory=dict)
-    core: int | None = None
+    cores: tuple[int, ...] = ()
+    threads: int = 1
     timeout: float = 900.0
 
     @property
@@ -43,9 +44,9 @@ class Settings:
         return self.pythons.get(peer, sys.executable)
 
 
-def environment() -> dict[str, str]:
-    """One thread for all; and no OPENBLAS_CORETYPE, which would slow NumPy alone."""
-    env = {**os.environ, **dict.fromkeys(THREADS, "1")}
+def environment(threads: int = 1) -> dict[str, str]:
+    """As many threads for all; and no OPENBLAS_CORETYPE, which would slow NumPy alone."""
+    env = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
     env.pop("OPENBLAS_CORETYPE", None)
     env |= {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(ROOT)}
     return env
@@ -63,6 +64,15 @@ def missing(peer: str, settings: Settings) -> str | None:
     return done.stderr.strip().splitlines()[-1] if done.returncode else None
 
 
+def limits(settings: Settings) -> dict[str, float] | None:
+    """What the machine can do on these cores, measured in a process of its own, or None."""
+    command = [settings.python(BY_HAND), "-m", "benchmarks.limits", str(settings.threads)]
+    command += [str(core) for core in settings.cores]
+    env = environment(settings.threads)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    return None if done.returncode else json.loads(done.stdout)
+
+
 def ask(request: dict, settings: Settings, folder: Path) -> dict:
     """Run one cell in its own process; the answer has its arrays under 'arrays'."""
     request_file = folder / "request.json"
@@ -74,7 +84,7 @@ def ask(request: dict, settings: Settings, folder: Path) -> dict:
         done = subprocess.run(
             command,
             cwd=ROOT,
-            env=environment(),
+            env=environment(settings.threads),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -126,12 +136,14 @@ def run_case(name: str, workload: Any, case: Case, settings: Settings, absent: d
         for peer, mode in wanted(workload, case, settings):
             key = {"workload": name, "case": case.name, "peer": peer, "mode": mode}
             reason = absent.get(peer) or case.skip.get(peer)
-            more = {"scale": settings.scale, "core": settings.core, "data": str(data_file)}
+            more = {"scale": settings.scale, "data": str(data_file)}
+            more |= {"cores": settings.cores, "threads": settings.threads}
             cell = (
                 {"status": "skipped", "reason": reason}
                 if reason
                 else measure(key | more, settings, Path(scratch))
             )
-            cells.append(key | {"unit": case.unit} | cell)
+            least = {"unit": case.unit, "bytes": case.bytes, "flops": case.flops}
+            cells.append(key | least | cell)
     judge(cells, case.rtol)
     return cells

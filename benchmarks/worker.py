@@ -1,7 +1,7 @@
 """One cell, in a process of its own: `python -m benchmarks.worker REQUEST.json`.
 
-The request names the workload, case, peer, mode, scale, core and the inputs' file. The answer goes
-to files beside it: numbers to `answer.json`, the result's arrays to `answer.npz`.
+The request names the workload, case, peer, mode, scale, cores, threads and the inputs' file. The
+answer goes to files beside it: numbers to `answer.json`, the result's arrays to `answer.npz`.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 
-def pin(core: int | None) -> None:
-    """Stay on one core: a thread setting alone does not hold every peer back."""
-    if core is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})
+def pin(cores: Iterable[int]) -> None:
+    """Stay on these cores: a thread setting alone does not hold every peer back."""
+    if cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, set(cores))
 
 
 def run_cell(
@@ -41,19 +42,19 @@ def run_cell(
     return cell
 
 
-def import_seconds(peer: str) -> tuple[str, float]:
+def import_seconds(peer: str, threads: int = 1) -> tuple[str, float]:
     """Import NumPy, then the peer: its version, and the seconds that it added."""
     from benchmarks import peers  # imports NumPy
 
     start = perf_counter()
-    version = peers.import_peer(peer)
+    version = peers.import_peer(peer, threads)
     return version, perf_counter() - start
 
 
 def answer(request: dict, folder: Path) -> dict:
     """The whole life of a cell, from its request to its numbers."""
-    pin(request["core"])
-    version, seconds = import_seconds(request["peer"])
+    pin(request["cores"])
+    version, seconds = import_seconds(request["peer"], request["threads"])
     import numpy as np
 
     from benchmarks.workloads import find_case, load

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import agreement, peers, report, runner, timing, workloads
+from benchmarks import agreement, dialects, limits, loops, peers, report, runner, timing, workloads
 from benchmarks.cases import BY_HAND, MODES, Case
 from benchmarks.worker import run_cell
 
@@ -124,6 +125,8 @@ def cell(peer, value=(1.0, 2.0), mode="unjitted", seconds=1e-3):
         "peer": peer,
         "mode": mode,
         "unit": "",
+        "bytes": 0.0,
+        "flops": 0.0,
         "status": "ok",
         "first": 10 * seconds,
         "steady": {"seconds": seconds},
@@ -176,6 +179,29 @@ def test_ratios_are_to_the_best_peer():
     assert row.rstrip(" |").endswith("1.00×")  # best against by hand
 
 
+def doubled(x):
+    return helper(np.sin(x))
+
+
+def helper(y):
+    return ("helped", np.cos(y))
+
+
+def test_rebound_code_takes_its_helpers_along():
+    fake = type("Namespace", (), {"sin": lambda x: ("sin", x), "cos": lambda x: ("cos", x)})
+    assert dialects.rebind_all(doubled, np=fake)(3) == ("helped", ("cos", ("sin", 3)))
+    own = dialects.rebind_all(doubled, np=fake, helper=lambda y: ("own", y))
+    assert own(3) == ("own", ("sin", 3))
+    assert doubled(0.0) == ("helped", 1.0)
+
+
+def test_scan_in_python_carries_and_stacks():
+    carry, ys = loops.scan(lambda c, x: (c + x, c * x), 0.0, np.array([1.0, 2.0, 3.0]))
+    assert carry == 6.0
+    np.testing.assert_array_equal(ys, [0.0, 2.0, 9.0])
+    assert loops.scan(lambda c, _: (2 * c, None), 1, length=5) == (32, None)
+
+
 def test_rebound_code_uses_the_other_namespace():
     def f(x):
         return np.sin(x)
@@ -187,9 +213,71 @@ def test_rebound_code_uses_the_other_namespace():
 
 def test_environment_is_the_same_for_all(monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
-    env = runner.environment()
-    assert "OPENBLAS_CORETYPE" not in env
-    assert {env[name] for name in runner.THREADS} == {"1"}
+    for env, threads in ((runner.environment(), "1"), (runner.environment(2), "2")):
+        assert "OPENBLAS_CORETYPE" not in env
+        assert {env[name] for name in runner.THREADS} == {threads}
+
+
+def test_threads_have_a_core_each(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 5}, raising=False)
+    assert command.cores(None, 1) == (5,)
+    assert command.cores(1, 1) == (1,)
+    assert command.cores(1, 2) == (1, 5)
+    with pytest.raises(SystemExit, match="there are 3"):
+        command.cores(None, 4)
+
+
+@needs_us
+def test_threads_are_set_where_there_is_a_setting(monkeypatch):
+    config = importlib.import_module("funcgrad").config
+    monkeypatch.setattr(config, "threads", 1, raising=False)
+    peers.import_peer("funcgrad", 2)
+    assert config.threads == 2
+    monkeypatch.delattr(config, "threads")
+    peers.import_peer("funcgrad", 2)
+    assert not hasattr(config, "threads")
+
+
+def test_the_machine_has_limits():
+    assert limits.bandwidth(2, 4096) > 0.0
+    assert limits.peak(16) > 0.0
+
+
+def test_shares_of_the_machine_are_reported():
+    cells = [cell("funcgrad", seconds=4e-3), cell("jax", seconds=2e-3), cell(BY_HAND)]
+    assert not report.limited(cells)
+    for each in cells[:2]:
+        each["bytes"], each["flops"] = 1e6, 1e5
+    assert report.least(cells[0], {"bytes": 1e9, "flops": 1e9}) == (1e-3, "bytes")
+    assert report.least(cells[0], {"bytes": 1e9, "flops": 1e7}) == (1e-2, "flops")
+    text = report.limits_section(cells, {"bytes": 1e9, "flops": 1e9})
+    assert "1 ms (bytes) | funcgrad | 4 ms | 0.25" in text
+    assert "1 ms (bytes) | jax | 2 ms | 0.5" in text
+
+
+def test_least_work_belongs_to_the_full_size():
+    """A case that is measured against the machine says so for sizes that do not fit in a cache."""
+    declared = [(name, case) for name, case in TIMED if case.bytes or case.flops]
+    assert {name for name, _ in declared} >= {"rows", "black_scholes", "chain", "stencil"}
+    for name, case in declared:
+        data = workloads.load(name).inputs(**case.scaled("full"))
+        assert case.flops or case.bytes >= max(array.nbytes for array in data.values())
+
+
+def test_the_last_line_is_a_geometric_mean():
+    cells = []
+    for case, ours in (("a", 1e-3), ("b", 4e-3)):
+        more = [
+            cell("funcgrad", mode="jitted", seconds=ours),
+            cell("jax", mode="jitted", seconds=1e-3),
+            cell("torch", seconds=0.5e-3),
+        ]
+        cells += [each | {"case": case} for each in more]
+    assert report.mean_ratio(cells, "first", {"jax"}) == (pytest.approx(2.0), 2)
+    assert report.mean_ratio(cells, "steady", {"jax", "torch"}) == (pytest.approx(4.0), 2)
+    assert report.last_line(cells).endswith("4× the best peer's time (2 cases), first jitted call "
+        "2× JAX's (2 cases).")  # fmt: skip
+    assert report.last_line([cell("funcgrad")]) == ""
 
 
 def test_missing_peers_are_named():
@@ -207,7 +295,7 @@ def test_a_cell_runs_in_its_own_process():
 
 
 def test_a_failing_worker_is_a_fault(tmp_path):
-    request = {"workload": "no such", "peer": BY_HAND, "core": None, "scale": "tiny"}
+    request = {"workload": "no such", "peer": BY_HAND, "cores": [], "scale": "tiny", "threads": 1}
     request |= {
         "first_only": False,
         "case": "c",

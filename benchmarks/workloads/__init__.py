@@ -17,6 +17,15 @@ NAMES = (
     "mlp",
     "chain",
     "black_scholes",
+    "ode",
+    "rows",
+    "stencil",
+    "gmm",
+    "kmeans",
+    "bundle",
+    "gp",
+    "lstm",
+    "capsules",
 )
 
 

@@ -14,8 +14,8 @@ from benchmarks.cases import Case, by_hand
 N = {"n": 1_000_000}
 TINY = {"n": 17}
 CASES = (
-    Case("value", {"what": "value", **N}, tiny=TINY),
-    Case("gradient", {"what": "gradient", **N}, tiny=TINY),
+    Case("value", {"what": "value", **N}, tiny=TINY, bytes=8 * N["n"]),
+    Case("gradient", {"what": "gradient", **N}, tiny=TINY, bytes=2 * 8 * N["n"]),
     Case("gradient: peak memory", {"what": "gradient", **N}, tiny=TINY, unit="MB above the inputs"),
 )
 ROUNDS = 5

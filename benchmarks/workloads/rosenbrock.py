@@ -10,6 +10,7 @@ CASES = (
     *(Case(f"hvp n={n}", {"what": "hvp", "n": n}) for n in (2, 10, 1000)),
     Case("hvp n=10, torch.func", {"what": "hvp", "n": 10, "composed": True}),
     Case("hessian n=10", {"what": "hessian", "n": 10}),
+    Case("hessian n=1000", {"what": "hessian", "n": 1000}, tiny={"n": 12}),
 )
 
 
