@@ -7,6 +7,8 @@ True
 
 from __future__ import annotations
 
+import os
+
 copy_limit: int = 16_384
 """Captured arrays up to this many bytes are copied; larger ones are made read-only meanwhile."""
 
@@ -24,3 +26,9 @@ block_minimum: int = 65_536
 
 max_decisions: int = 256
 """Outcomes that one decision of a jitted function may have before jit says so and stops."""
+
+disk_cache: bool = os.environ.get("FUNCGRAD_DISK_CACHE", "1").lower() not in ("0", "no", "false")
+"""Whether compiled programs are kept on disk, for later processes."""
+
+disk_cache_bytes: int = 268_435_456
+"""What compiled programs on disk may take together; the least recently used go first."""

@@ -84,7 +84,7 @@ def _allocator(type: Any) -> int:
 
 @lru_cache(maxsize=1)
 def _door() -> int:
-    return machine().addresses(door(), [NAME])[0]
+    return machine().addresses(door(), [NAME], level=0)[0]
 
 
 class _Method(ctypes.Structure):
