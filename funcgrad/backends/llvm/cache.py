@@ -12,19 +12,21 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from funcgrad import config
 
-__all__ = ["directory", "key_of", "read", "sweep", "write"]
+__all__ = ["attempt", "directory", "key_of", "read", "sweep", "write"]
 
 _VERSION = "1"  # of the files, and of what compiling means besides what is in the key
 _MAGIC = b"funcgrad object\n"
 _SUFFIX = ".object"
+_NOTE = ".attempt"
+_STRIKES = 2  # processes that may end while they compile a program, before none tries it again
 _SWEEP = 64  # a sweep per so many writes
-_OLD = 3600.0  # seconds after which a temporary file was left behind by a dead process
+_OLD = 86400.0  # seconds after which a temporary file or note goes
 
 _writes = 0
 
@@ -115,6 +117,50 @@ def write(key: str, data: bytes) -> None:
     _writes += 1
 
 
+@contextmanager
+def attempt(key: str) -> Iterator[bool]:
+    """Note on disk that a program is being compiled; yields whether that is safe to try.
+
+    A compiler that ends the process leaves its note behind, and later processes keep away.
+    """
+    folder = directory()
+    path = None if folder is None or os.name != "posix" else folder / (key + _NOTE)
+    try:
+        seen = path.read_text().split() if path is not None else []
+    except OSError:
+        seen = []
+    if sum(not _is_alive(process) for process in seen) >= _STRIKES:
+        yield False
+        return
+    try:
+        if path is not None and path.parent.is_dir():
+            with path.open("a") as file:
+                file.write(f"{os.getpid()}\n")
+    except OSError:
+        path = None
+    try:
+        yield True
+    finally:
+        if path is not None:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _is_alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError, OverflowError):
+        return True
+    return True
+
+
+def _is_passing(name: str) -> bool:
+    """Whether a file is there for the time of a compilation only."""
+    return name.startswith(".") or name.endswith(_NOTE)
+
+
 def sweep() -> None:
     """Remove the least recently used objects, down to three quarters of what is allowed."""
     folder = directory()
@@ -127,7 +173,7 @@ def sweep() -> None:
                 info = item.stat()
                 if item.name.endswith(_SUFFIX):
                     found.append((info.st_mtime_ns, info.st_size, item.path))
-                elif item.name.startswith(".") and time.time() - info.st_mtime > _OLD:
+                elif _is_passing(item.name) and time.time() - info.st_mtime > _OLD:
                     os.unlink(item.path)
     total = sum(size for _, size, _ in found)
     if total <= config.disk_cache_bytes:

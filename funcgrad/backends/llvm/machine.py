@@ -7,18 +7,34 @@ optimised; what LLVM refuses raises ``CompileError`` with LLVM's message.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import count
 from typing import Any
 
 from funcgrad.backends.llvm import cache
 
-__all__ = ["Code", "CompileError", "Machine", "available", "machine"]
+__all__ = ["Code", "CompileError", "Machine", "available", "machine", "tolerated"]
 
 
 class CompileError(RuntimeError):
     """LLVM refused a program of ours."""
+
+
+@contextmanager
+def tolerated(name: str) -> Iterator[None]:
+    """A failure inside is a warning that names the program: it runs through NumPy instead."""
+    try:
+        yield
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".split("\n")[0]
+        warnings.warn(
+            f"funcgrad: {name} could not be compiled and runs through NumPy ({reason:.200})",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 @lru_cache(maxsize=1)
@@ -109,7 +125,10 @@ class Machine:
                 return self.link(data, names, symbols or {}, cached=True)
             except CompileError:
                 pass  # of another make, for all its checksum: compile anew
-        data = self.compile(text, level)
+        with cache.attempt(key) as safe:
+            if not safe:
+                raise CompileError("compiling this program has ended other processes")
+            data = self.compile(text, level)
         code = self.link(data, names, symbols or {}, cached=False)
         cache.write(key, data)
         return code

@@ -12,7 +12,7 @@ import pytest
 
 from funcgrad import config
 from funcgrad.backends.llvm import cache
-from funcgrad.backends.llvm.machine import CompileError, available, machine
+from funcgrad.backends.llvm.machine import CompileError, available, machine, tolerated
 
 needs_llvm = pytest.mark.skipif(available() is not None, reason=f"no LLVM here: {available()}")
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
@@ -181,6 +181,36 @@ def test_refused_programs():
 
 
 @needs_llvm
+def test_a_failure_becomes_a_warning_that_names_the_program():
+    warned = pytest.warns(RuntimeWarning, match=r"my_loss could not be compiled.*CompileError")
+    with warned, tolerated("my_loss"):
+        machine().load("not LLVM", ["f"])
+
+
+CRASH = """
+import os
+from funcgrad.backends.llvm.machine import machine
+machine().compile = lambda text, level: os._exit(3)  # as LLVM does where it gives up
+machine().load({text!r}, ["number"])
+"""
+
+
+@needs_llvm
+@posix
+def test_what_ends_processes_is_not_tried_again(folder):
+    cache.write(cache.key_of(["other"]), b"so that there is a folder")
+    text = program(1234)
+    env = {**os.environ, "FUNCGRAD_CACHE_DIR": str(folder), "FUNCGRAD_DISK_CACHE": "1"}
+    for _ in range(2):
+        found = subprocess.run([sys.executable, "-c", CRASH.format(text=text)], env=env)
+        assert found.returncode == 3
+    with pytest.raises(CompileError, match="ended other processes"):
+        machine().load(text, ["number"])
+    assert called(machine().load(program(1235), ["number"])) == 1235
+    assert len(list(folder.glob("*.attempt"))) == 1
+
+
+@needs_llvm
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_code_is_freed():
     def pages():
@@ -204,7 +234,7 @@ def test_another_process_finds_it(folder):
         "import sys; from funcgrad.backends.llvm.machine import machine\n"
         f"print(machine().load({text!r}, ['number']).cached)"
     )
-    env = {**os.environ, "FUNCGRAD_CACHE_DIR": str(folder)}
+    env = {**os.environ, "FUNCGRAD_CACHE_DIR": str(folder), "FUNCGRAD_DISK_CACHE": "1"}
     runs = [
         subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
         for _ in range(2)
