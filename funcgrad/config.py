@@ -31,6 +31,13 @@ block_minimum: int = 65_536
 max_decisions: int = 256
 """Outcomes that one decision of a jitted function may have before jit says so and stops."""
 
+backend: str = "auto"
+"""What programs run through: "auto" (native code once that is worth a compilation), "numpy", or
+"llvm" (native code at once, wherever a program has such a form)."""
+
+native_equations: int = 4_000
+"""Programs of more equations than this are not compiled to native code, unless asked for."""
+
 disk_cache: bool = os.environ.get("FUNCGRAD_DISK_CACHE", "1").lower() not in ("0", "no", "false")
 """Whether compiled programs are kept on disk, for later processes."""
 

@@ -10,13 +10,14 @@ import numpy as np
 
 from funcgrad.backends.scalars import generate_scalar, is_scalar
 from funcgrad.backends.source import generate
+from funcgrad.backends.tiers import Tier, patience, promoted
 from funcgrad.compiler.simplify import simplify
 from funcgrad.ir.jaxpr import Jaxpr
 from funcgrad.trace.collector import paused
 from funcgrad.trace.core import namespace
 from funcgrad.trace.dispatch import hooks
 
-__all__ = ["Program", "program_of", "run"]
+__all__ = ["Program", "as_plain", "program_of", "run", "run_by_numpy", "tier_of"]
 
 
 _FILE = "<funcgrad program>"
@@ -72,7 +73,30 @@ def program_of(jaxpr: Jaxpr, xp: Any = np) -> Program:
 
 
 def run(jaxpr: Jaxpr, values: Sequence[Any]) -> tuple[Any, ...]:
-    """Run a jaxpr on plain values; CuPy arrays among them choose the CuPy program."""
+    """Run a jaxpr on plain values, natively once that is worth it."""
+    tier = jaxpr.derived.get("tier")
+    if tier is None:
+        tier = tier_of(jaxpr)
+    if tier.native is not None:
+        return tier.native(*values)  # type: ignore[no-any-return]
+    tier.left -= 1
+    if tier.left < 0:
+        promoted(jaxpr, tier, _callable)
+        return run(jaxpr, values)
+    return run_by_numpy(jaxpr, values)
+
+
+def tier_of(jaxpr: Jaxpr, jitted: bool = False, backend: str | None = None) -> Tier:
+    """The tier of a jaxpr, chosen once; jit says before the first run that it is jitted."""
+    found = jaxpr.derived.get("tier")
+    if found is None:
+        made = Tier(patience(jaxpr, jitted, backend))
+        found = jaxpr.derived.setdefault("tier", made)
+    return found  # type: ignore[no-any-return]
+
+
+def run_by_numpy(jaxpr: Jaxpr, values: Sequence[Any]) -> tuple[Any, ...]:
+    """Run a jaxpr through NumPy; CuPy arrays among the values choose the CuPy program."""
     found = jaxpr.derived.get("call")
     if found is None:
         program = program_of(jaxpr)
@@ -91,6 +115,43 @@ def run(jaxpr: Jaxpr, values: Sequence[Any]) -> tuple[Any, ...]:
         raise
     finally:
         _quiet.append(context)
+
+
+def _callable(jaxpr: Jaxpr, made: Any) -> Callable[..., Any]:
+    """A native or mixed program as a function of the values, whatever their layout."""
+    if hasattr(made, "steps"):
+        return _mixed(jaxpr, made)
+
+    def again(*values: Any) -> Any:
+        plain = [as_plain(x) for x in values]
+        if any(x is not y for x, y in zip(plain, values, strict=True)):
+            return exact(*plain)
+        return run_by_numpy(jaxpr, values)
+
+    exact = made.entry(lambda *values: run_by_numpy(jaxpr, values), single=False)
+    return made.entry(again, single=False)  # type: ignore[no-any-return]
+
+
+def _mixed(jaxpr: Jaxpr, made: Any) -> Callable[..., Any]:
+    def call(*values: Any) -> Any:
+        context = _quiet.pop() if _quiet else _new_quiet()
+        try:
+            return context.run(made.call, *values)
+        except Exception:  # NumPy's program knows the user's line
+            return run_by_numpy(jaxpr, values)
+        finally:
+            _quiet.append(context)
+
+    return call
+
+
+def as_plain(x: Any) -> Any:
+    """An array as native code takes it: in order, aligned, of NumPy's own class."""
+    if not isinstance(x, np.ndarray):
+        return x
+    flags = x.flags
+    plain = x.__class__ is np.ndarray and flags.c_contiguous and flags.aligned
+    return x if plain and x.dtype.isnative else np.array(x, x.dtype.newbyteorder("="), order="C")
 
 
 def blame(error: Exception, jaxpr: Jaxpr) -> None:

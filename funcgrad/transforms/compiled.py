@@ -52,14 +52,21 @@ class Leaf:
     the leaves of the arguments, made of ``installed``.
     """
 
-    __slots__ = ("direct", "fixed", "installed", "jaxpr", "native", "treedef")
+    __slots__ = ("direct", "fixed", "installed", "jaxpr", "treedef")
 
     def __init__(self, jaxpr: Jaxpr, treedef: Any):
         self.jaxpr, self.treedef = jaxpr, treedef
         self.fixed: list[Any] = []
-        self.native: Any = None
         self.installed: Any = None
         self.direct: Any = None
+
+    @property
+    def native(self) -> Any:
+        return self.jaxpr.derived.get("native")
+
+    @native.setter
+    def native(self, made: Any) -> None:
+        self.jaxpr.derived["native"] = made
 
 
 class Entry:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from funcgrad.backends.program import program_of, run
+from funcgrad.backends.program import program_of, run, tier_of
 from funcgrad.errors import ConcretizationError
 from funcgrad.ir.avals import aval_of
 from funcgrad.ir.jaxpr import Var
@@ -63,8 +63,12 @@ def jit(
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
     branches: str = "trace",
+    backend: str | None = None,
 ) -> Any:
     """A compiled version of f: the same values, without running Python again.
+
+    The first call runs through NumPy, the second compiles native code (the first does, where
+    NumPy would take long); ``backend="numpy"`` or ``"llvm"`` decides that by hand.
 
     Arrays and numbers are traced; strings, None, bools and other objects are static by
     themselves, numbers are where ``static_argnums``/``static_argnames`` say so. Python's
@@ -83,22 +87,28 @@ def jit(
     (9.0, 3.0, 2)
     """
     if f is None:
-        return lambda g: jit(g, static_argnums, static_argnames, branches)
+        return lambda g: jit(g, static_argnums, static_argnames, branches, backend)
     if branches not in ("trace", "error"):
         raise ValueError(f"jit: branches must be 'trace' or 'error', not {branches!r}")
-    return transformed(Jitted(f, static_argnums, static_argnames, branches), f, "jit")
+    if backend not in (None, "numpy", "llvm"):
+        raise ValueError(f"jit: backend must be 'numpy', 'llvm' or None, not {backend!r}")
+    made = Jitted(f, static_argnums, static_argnames, branches, backend)
+    return transformed(made, f, "jit")
 
 
 class Jitted:
     """A jitted function: call it, or ask it what it does."""
 
-    def __init__(self, f: Any, static_argnums: Any, static_argnames: Any, branches: str):
+    def __init__(
+        self, f: Any, static_argnums: Any, static_argnames: Any, branches: str,
+        backend: str | None = None,
+    ):  # fmt: skip
         self.f = f
         self.nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
         self.names = (
             (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
         )
-        self.branches = branches
+        self.branches, self.backend = branches, backend
         self.entries: dict[Any, Entry] = {}
         self.calls = self.traces = 0
         self.lock = threading.RLock()
@@ -279,6 +289,7 @@ class Jitted:
         ]
         entry.leaves.append(leaf)
         grow(entry, t, leaf)
+        tier_of(leaf.jaxpr, True, self.backend)
         return leaf
 
     def install(self, key: Any, entry: Entry, leaf: Leaf) -> None:

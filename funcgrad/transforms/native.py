@@ -12,10 +12,8 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
-import numpy as np
-
 from funcgrad.backends.llvm.entry import Guards, calls_of
-from funcgrad.backends.program import run
+from funcgrad.backends.program import as_plain, run_by_numpy
 from funcgrad.ir.avals import Aval
 from funcgrad.trace.guards import Guard
 from funcgrad.transforms.compiled import Entry, Leaf
@@ -39,23 +37,13 @@ def _again(leaf: Leaf) -> Callable[..., Any]:
     """What answers where native code would not: plain copies first, then NumPy's form."""
 
     def answer(*leaves: Any) -> Any:
-        plain = [_plain(x) for x in leaves]
+        plain = [as_plain(x) for x in leaves]
         direct = leaf.direct
         if direct is not None and any(x is not y for x, y in zip(plain, leaves, strict=True)):
             return direct(*plain)
-        return run(leaf.jaxpr, (*leaves, *leaf.fixed))
+        return run_by_numpy(leaf.jaxpr, (*leaves, *leaf.fixed))
 
     return answer
-
-
-def _plain(x: Any) -> Any:
-    """An array as native code takes it: in order, aligned, of NumPy's own class."""
-    if not isinstance(x, np.ndarray):
-        return x
-    flags = x.flags
-    if x.__class__ is np.ndarray and flags.c_contiguous and flags.aligned:
-        return x
-    return np.array(x, order="C", subok=False)
 
 
 class Chain:

@@ -402,6 +402,18 @@ class Function:
         self.begin(end)
 
     @contextmanager
+    def during(self, test: Callable[[], Value]) -> Iterator[None]:
+        """``while test():`` what is written inside."""
+        head, body, end = self.label("head"), self.label("body"), self.label("end")
+        self.jump(head)
+        self.begin(head)
+        self.branch(test(), body, end)
+        self.begin(body)
+        yield
+        self.jump(head)
+        self.begin(end)
+
+    @contextmanager
     def when(self, test: Value, likely: bool | None = None) -> Iterator[None]:
         """What is written inside runs only where the test holds."""
         yes, end = self.label("then"), self.label("end")

@@ -81,7 +81,9 @@ class Machine:
         llvm.initialize_native_asmprinter()
         self.triple = llvm.get_default_triple()
         self.cpu = llvm.get_host_cpu_name()
-        self.features = llvm.get_host_cpu_features().flatten()
+        features = llvm.get_host_cpu_features()
+        self.features = features.flatten()
+        self.vector_bits = 512 if features.get("avx512f") else 256 if features.get("avx2") else 128
         version = ".".join(map(str, llvm.llvm_version_info))
         self.identity = (llvmlite.__version__, version, self.triple, self.cpu, self.features)
         self.targets = {level: self._target(level) for level in (0, 1, 2)}

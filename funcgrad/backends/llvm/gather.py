@@ -1,0 +1,124 @@
+"""Reading an array at computed places, every index checked.
+
+A place outside the array is never read: the lane reads element 0 instead, and the status that the
+program returns says that NumPy has to answer, with its error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from funcgrad.backends.llvm.elements import convert, memory_type
+from funcgrad.backends.llvm.ir import Function, Value, lanes, vector
+from funcgrad.backends.llvm.lanes import load_lanes
+from funcgrad.compiler.views import View, contiguous
+from funcgrad.ir.jaxpr import Eqn
+from funcgrad.ops.indexing import ARRAY, Layout
+
+__all__ = ["checked", "gathered", "layout"]
+
+
+class Axis:
+    """What one axis of an indexed array is walked along by: an operand, or axes of the result."""
+
+    __slots__ = ("array", "extent", "fixed", "out", "start", "step")
+
+    def __init__(self, extent: int, fixed: int = 0):
+        self.extent, self.fixed = extent, fixed
+        self.array: int | None = None  # which index operand
+        self.out: int | None = None  # which axis of the result
+        self.start, self.step = 0, 1
+
+
+def layout(shape: tuple[int, ...], items: Any, arrays: tuple[tuple[int, ...], ...]) -> Any:
+    """For each axis of the indexed array, what moves along it; and where the index block stands."""
+    found = Layout(shape, items, arrays)
+    rank = len(found.advanced)
+    axes: list[Axis] = []
+    place, number = 0, 0  # axes of the result that are not the block's, counted
+    full = [*items, *[(None, None, None)] * (len(shape) - sum(i is not None for i in items))]
+
+    def out_axis() -> int:
+        return place if place < found.start else place + rank
+
+    for item in full:
+        if item is None:
+            place += 1
+            continue
+        axis = Axis(shape[len(axes)])
+        if item == ARRAY:
+            axis.array = number
+            number += 1
+        elif item.__class__ is tuple:
+            axis.start, _, axis.step = slice(*item).indices(axis.extent)
+            axis.out = out_axis()
+            place += 1
+        else:
+            axis.fixed = item % axis.extent if axis.extent else 0
+        axes.append(axis)
+    return axes, found
+
+
+def checked(f: Function, index: Value, extent: int, status: Value) -> Value:
+    """A place along an axis: negative ones count from the end, wrong ones are reported."""
+    index = index.lt(0).select(index + extent, index)
+    fine = index.compare("lt", extent, signed=False)
+    good = fine
+    if lanes(index.type) > 1:
+        good = f.intrinsic("vector.reduce.and", fine, out="i1")
+    with f.when(good ^ True, likely=False):
+        f.store(f.const("i32", 1), status)
+    return fine.select(index, 0)
+
+
+def gathered(nest: Any, eqn: Eqn) -> Value:
+    """The elements of a gather at the nest's current place."""
+    f: Function = nest.f
+    table_view, *index_views = nest.schedule.operands(eqn)
+    axes, found = layout(
+        eqn.invars[0].aval.shape, eqn.params["items"], tuple(v.aval.shape for v in eqn.invars[1:])
+    )
+    out = eqn.outvars[0]
+    n = nest.lanes
+    places = [
+        convert(nest.read(_spread(view, found, out.aval.shape)), view.root.aval.dtype, _INT)
+        for view in index_views
+    ]
+    address: Any = f.lift(table_view.offset, vector("i64", n))
+    whole = View(out, 0, contiguous(out.aval.shape), out.aval.shape)
+    for axis, stride in zip(axes, table_view.strides, strict=True):
+        if axis.array is not None:
+            at = checked(f, places[axis.array], axis.extent, nest.status)
+            address = address + at * stride
+        elif axis.out is not None and out.aval.shape[axis.out] != 1:
+            i = nest._axis((axis.start, [(axis.out, axis.step)]), whole)
+            address = address + i * stride
+        else:
+            fixed = axis.fixed if axis.out is None else axis.start
+            address = address + fixed * stride
+    return _fetched(nest, address, table_view.root)
+
+
+_INT = np.dtype(np.int64)
+
+
+def _spread(view: View, found: Layout, shape: tuple[int, ...]) -> View:
+    """An index operand, of the block's shape, as a view of the result's shape."""
+    strides = [0] * len(shape)
+    strides[found.start : found.start + len(found.advanced)] = view.strides
+    return View(view.root, view.offset, tuple(strides), shape)
+
+
+def _fetched(nest: Any, address: Value, root: Any) -> Value:
+    f: Function = nest.f
+    dtype = root.aval.dtype
+    base, type = nest.place[root], memory_type(dtype)
+    n = lanes(address.type)
+    if n == 1:
+        return load_lanes(f, f.at(base, address, type), 0, 1, dtype)
+    x = f.const(vector(type, n), 0)
+    for k in range(n):
+        x = x.with_lane(k, f.load(type, f.at(base, address.lane(k), type), dtype.itemsize))
+    return x.ne(0) if dtype.name == "bool" else x

@@ -1,0 +1,44 @@
+"""A jaxpr as one native function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from funcgrad.backends.llvm.ir import Function, Module
+from funcgrad.backends.llvm.lanes import load_lanes, store_lanes
+from funcgrad.backends.llvm.places import Memory
+from funcgrad.backends.llvm.scope import Program, Scope
+from funcgrad.ir.jaxpr import Jaxpr, Var
+
+__all__ = ["written"]
+
+
+def written(module: Module, name: str, jaxpr: Jaxpr, vector_bits: int) -> int:
+    """Write ``i32 name(ptr ins, ptr outs, ptr arena)`` for a simplified jaxpr; returns the bytes
+    of scratch memory that it wants."""
+    f = module.function(name, "i32", ["ptr"] * 3, attributes="nounwind", linkage="")
+    ins, outs, arena = f.args
+    program = Program(module, f, arena, vector_bits)
+    scope = Scope(program, jaxpr)
+    _inputs(scope, f, ins, jaxpr)
+    pointers = [f.load("ptr", f.at(outs, 8 * k)) for k in range(len(jaxpr.outvars))]
+    for v, pointer in zip(scope.schedule.outs, pointers, strict=True):
+        if v.__class__ is Var and not scope.small(v):
+            scope.destination[v] = Memory(pointer)
+    scope.run()
+    for raw, v, pointer in zip(jaxpr.outvars, scope.schedule.outs, pointers, strict=True):
+        if v.__class__ is not Var or scope.small(v):
+            store_lanes(f, scope.register(raw), pointer, 1, raw.aval.dtype)
+    f.ret(f.load("i32", program.status))
+    return program.plan.size
+
+
+def _inputs(scope: Scope, f: Function, ins: Any, jaxpr: Jaxpr) -> None:
+    for k, v in enumerate(jaxpr.invars):
+        pointer = f.load("ptr", f.at(ins, 8 * k))
+        if scope.small(v):
+            scope.bind(v, load_lanes(f, pointer, 1, v.aval.size, v.aval.dtype))
+        else:
+            scope.bind(v, Memory(pointer))
+
+

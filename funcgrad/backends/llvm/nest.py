@@ -1,0 +1,497 @@
+"""A loop nest as a native function: vectors along the last axis, rows and stages around them.
+
+The function gets the addresses of what it reads and writes and runs the rows ``begin`` to ``end``
+of its first loop. Elements of one vector are computed side by side; where the last axis is no
+multiple of a vector, its end is computed once more with the last full vector, or, where that
+would count something twice, with a shorter one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from funcgrad.backends.llvm.elements import (
+    BOOL,
+    convert,
+    element,
+    memory_type,
+    register_type,
+    weight,
+)
+from funcgrad.backends.llvm.ir import Function, Local, Module, Value, lanes, vector
+from funcgrad.backends.llvm.gather import gathered
+from funcgrad.backends.llvm.lanes import counting, load_lanes, mask, store_lanes, widened
+from funcgrad.backends.llvm.reduce import combine, folded, identity
+from funcgrad.compiler.kernels import (
+    REDUCTIONS,
+    Nest,
+    Place,
+    Schedule,
+    axes_of,
+    reduced_axes,
+)
+from funcgrad.compiler.views import View, contiguous, whole
+from funcgrad.ir.jaxpr import Eqn, Literal, Var
+
+__all__ = ["NestWriter"]
+
+_SCRATCH = 65_536  # bytes of row buffers that may lie on the stack
+_LIGHT = 6  # operations per element below which several vectors go side by side
+
+
+class NestWriter:
+    """Writes one nest. ``arguments`` are the roots whose address (or number) the caller passes."""
+
+    def __init__(self, module: Module, schedule: Schedule, nest: Nest, in_register: Callable,
+                 vector_bits: int):  # fmt: skip
+        self.module, self.schedule, self.nest = module, schedule, nest
+        self.in_register = in_register  # a root that is one number in a register
+        self.vector_bits = vector_bits
+        self.own = {v for item in nest.items if isinstance(item, Eqn) for v in item.outvars}
+        self.kinds = {v: schedule.homes[v].level for v in self.own}
+        self.stages = {v: schedule.homes[v].stage for v in self.own}
+        self.stored = set(nest.stored)
+        self.arguments: list[Any] = []
+        self.values: dict[Any, Value] = {}
+        self.rowwise = any(level == "row" for level in self.kinds.values())
+        self.crossing = self._crossing()
+        self.checked = any(isinstance(i, Eqn) and i.prim.name == "gather" for i in nest.items)
+        self._collect()
+        self._loops()
+
+    # -- what is read and written --------------------------------------------------------------
+
+    def _crossing(self) -> set[Any]:
+        """Elements that a later stage reads: they wait in a buffer for the row."""
+        found = set()
+        for k, stage in enumerate(self.nest.stages):
+            for item in stage:
+                for view, _ in self.schedule._leaves(item):
+                    root = view.root
+                    if self.kinds.get(root) == "element" and self.stages[root] != k:
+                        found.add(root)
+        return found - self.stored
+
+    def _collect(self) -> None:
+        """Roots in memory, and how the loops walk along each access."""
+        roots: dict[Any, None] = {}
+        self.accesses: list[tuple[int, ...]] = []
+        self.indexed: set[int] = set()  # axes whose index itself is a value
+        for k, stage in enumerate(self.nest.stages):
+            for item in stage:
+                self._collect_item(item, row=bool(k % 2))
+                for view, _ in self.schedule._leaves(item):
+                    if view.root.__class__ is Var and (
+                        view.root not in self.own or self._is_memory(view.root)
+                    ):
+                        roots[view.root] = None
+                if item.__class__ is Place:
+                    roots[item.view.root] = None
+        for v in self.own:
+            if v in self.stored or self.kinds[v] in ("full", "column"):
+                roots[v] = None
+        self.arguments = list(roots)
+
+    def _is_memory(self, root: Any) -> bool:
+        return root in self.stored and self.kinds[root] == "element"
+
+    def _collect_item(self, item: Any, row: bool) -> None:
+        n = self.nest.outer if row else len(self.nest.space)
+        todo = list(self.schedule.operands(item))
+        if item.__class__ is Place:
+            self.accesses.append(_strides(item.view))
+        elif item.prim.name == "gather":
+            todo = todo[1:]
+            self.indexed.update(range(n))  # index operands lie along their own axes
+            todo = []
+        elif item.prim.name in REDUCTIONS and self.kinds[item.outvars[0]] == "column":
+            self.accesses.append(self._column(item))
+        elif not item.invars:
+            self._collect_made(item, whole(item.outvars[0]))
+        while todo:
+            view = todo.pop()
+            eqn = self.schedule.inline.get(view.root)
+            if eqn is None:
+                self.accesses.append(_strides(view))
+            elif eqn.invars:
+                todo += self.schedule.inner_reads(eqn, view)
+            else:
+                self._collect_made(eqn, view)
+
+    def _collect_made(self, eqn: Eqn, view: View) -> None:
+        """Counting along an axis needs that axis's own index."""
+        kept = [a for a, n in enumerate(view.shape) if n != 1]
+        for _, moves in axes_of(view) or ():
+            self.indexed.update(kept.index(a) for a, _ in moves)
+
+    def _column(self, item: Eqn) -> tuple[int, ...]:
+        """Strides of a reduction's result over the nest's axes."""
+        axes = reduced_axes(item)
+        kept = [n for k, n in enumerate(self.nest.space) if k not in axes]
+        steps = iter(contiguous(tuple(kept)))
+        return tuple(0 if k in axes else next(steps) for k in range(len(self.nest.space)))
+
+    # -- loops -----------------------------------------------------------------------------------
+
+    def _loops(self) -> None:
+        """Neighbouring axes that every access walks along as one become one loop."""
+        space = self.nest.space
+        self.outer = self.nest.outer if self.rowwise else 0
+        groups: list[list[int]] = []
+        for axis, n in enumerate(space):
+            joins = groups and axis != self.outer and axis not in self.indexed and (
+                axis - 1 not in self.indexed
+            ) and all(
+                s[axis - 1] == s[axis] * n if len(s) > axis else True for s in self.accesses
+            )  # fmt: skip
+            if joins:
+                groups[-1].append(axis)
+            else:
+                groups.append([axis])
+        self.loop_of = {a: k for k, group in enumerate(groups) for a in group}
+        self.last_of = [group[-1] for group in groups]
+        self.extents = [prod(space[a] for a in group) for group in groups]
+        self.n_outer = sum(1 for g in groups if g[0] < self.outer) if self.rowwise else None
+
+    def _along(self, strides: tuple[int, ...]) -> list[int]:
+        """The strides of an access over the loops."""
+        return [strides[a] if a < len(strides) else 0 for a in self.last_of]
+
+    # -- widths ------------------------------------------------------------------------------------
+
+    def _width(self) -> int:
+        """Numbers in a vector: as many of the widest as a register holds; more for light work."""
+        widest, work = 8, 0
+        for item in self.nest.items:
+            if item.__class__ is not Place:
+                dtype = item.outvars[0].aval.dtype
+                widest = max(widest, 8 * dtype.itemsize if dtype != BOOL else 8)
+                work += weight(item) if item.prim.family == "elementwise" else 1
+            else:
+                widest = max(widest, 8 * item.value.aval.dtype.itemsize)
+        n = max(1, self.vector_bits // widest)
+        sums = any(self.kinds.get(v) in ("full", "row") for v in self.own)
+        if work <= _LIGHT:
+            return n * (4 if sums else 2)
+        return n
+
+    # -- the function ------------------------------------------------------------------------------
+
+    def write(self, name: str) -> Function:
+        params = [self._param(root) for root in self.arguments]
+        self.f = f = self.module.function(
+            name, "void", [*params, "ptr noalias", "i64", "i64"], attributes="noinline nounwind"
+        )
+        *given, self.status, self.begin, self.end = f.args
+        self.place = dict(zip(self.arguments, given, strict=True))
+        self.row_memo: dict[Any, Value] = {}
+        self.width = self._width()
+        self.scratch = {v: self._buffer(v) for v in self.crossing}
+        self.sums = {v: self._accumulator(v) for v in self.own if self.kinds[v] == "full"}
+        self.index: list[Any] = [None] * len(self.extents)
+        if self.rowwise:
+            self._nested(0, self.n_outer or 0, self._row)
+        else:
+            self._elements(0, 0)
+        for v, slot in self.sums.items():
+            total = folded(f, slot.get(), self._op(v), v.aval.dtype)
+            self._store(total, self.place[v], v.aval.dtype)
+        f.ret()
+        return f
+
+    def _param(self, root: Any) -> str:
+        if self.in_register(root) and root not in self.own:
+            return register_type(root.aval.dtype) or "ptr"
+        return "ptr noalias" if root in self.own else "ptr"
+
+    def _op(self, v: Var) -> str:
+        return next(i.prim.name for i in self.nest.items if isinstance(i, Eqn) and v in i.outvars)
+
+    def _buffer(self, v: Var) -> Value:
+        n = prod(self.extents[self.n_outer or 0 :])
+        return self.f.alloca(memory_type(v.aval.dtype), n)
+
+    def _accumulator(self, v: Var) -> Local:
+        type = vector(register_type(v.aval.dtype) or "", self.width)
+        return Local(self.f, type, identity(self._op(v), v.aval.dtype))
+
+    # -- rows --------------------------------------------------------------------------------------
+
+    def _range(self, level: int) -> tuple[Any, Any]:
+        return (self.begin, self.end) if level == 0 else (0, self.extents[level])
+
+    def _nested(self, level: int, stop: int, body: Callable[[], None]) -> None:
+        if level == stop:
+            body()
+            return
+        with self.f.loop(*self._range(level)) as i:
+            self.index[level] = i
+            self._nested(level + 1, stop, body)
+
+    def _row(self) -> None:
+        self.row_memo = {}
+        self.row_sums = {}
+        for k, stage in enumerate(self.nest.stages):
+            if k % 2:
+                self._row_stage(stage)
+                continue
+            self.row_sums = {
+                item.outvars[0]: self._accumulator(item.outvars[0])
+                for item in stage
+                if isinstance(item, Eqn) and self.kinds[item.outvars[0]] == "row"
+            }
+            self._elements(k, self.n_outer or 0)
+            for v, slot in self.row_sums.items():
+                found = folded(self.f, slot.get(), self._op(v), v.aval.dtype)
+                self.row_memo[v] = found
+                if v in self.stored:
+                    self._store(found, self._address(whole(v), row=True), v.aval.dtype)
+
+    def _row_stage(self, stage: list[Any]) -> None:
+        self.lanes, self.memo, self.now = 1, self.row_memo, None
+        self.is_row = True
+        for item in stage:
+            (out,) = item.outvars
+            found = self._computed(item, whole(out))
+            self.row_memo[out] = found
+            if out in self.stored:
+                self._store(found, self._address(whole(out), row=True), out.aval.dtype)
+        self.is_row = False
+
+    # -- elements ----------------------------------------------------------------------------------
+
+    def _elements(self, stage: int, level: int) -> None:
+        """The loops of one stage over the elements."""
+        items = self.nest.stages[stage]
+        if items:
+            self._nested(level, len(self.extents) - 1, lambda: self._vectors(stage, items))
+
+    def _vectors(self, stage: int, items: list[Any]) -> None:
+        """The last loop: full vectors, then what is left."""
+        f, last = self.f, len(self.extents) - 1
+        n, w = self.extents[last], self.width
+        if last == 0 and not self.rowwise:
+            self._flat(stage, items)
+            return
+        if n <= w:
+            self._body(items, stage, f.const("i64", 0), n)
+            return
+        with f.loop(0, n - n % w, w) as i:
+            self._body(items, stage, i, w)
+        if n % w:
+            self._rest(items, stage, f.const("i64", n - n % w), n % w)
+
+    def _flat(self, stage: int, items: list[Any]) -> None:
+        """One loop over everything, from ``begin`` to ``end``; chunks begin at whole vectors."""
+        f, n, w = self.f, self.extents[0], self.width
+        if n <= w:
+            self._body(items, stage, f.const("i64", 0), n)
+            return
+        whole_end = n - n % w
+        stop = self.end.lt(whole_end).select(self.end, whole_end)
+        with f.loop(self.begin, stop, w) as i:
+            self._body(items, stage, i, w)
+        if n % w:
+            with f.when(self.end.gt(whole_end)):
+                self._rest(items, stage, f.const("i64", whole_end), n % w)
+
+    def _rest(self, items: list[Any], stage: int, start: Value, n: int) -> None:
+        """The elements behind the last full vector: it moved back, or a shorter one."""
+        once = all(
+            not item.adds if item.__class__ is Place
+            else self.kinds[item.outvars[0]] != "column" for item in items
+        )  # fmt: skip
+        if once:
+            self._body(items, stage, start - (self.width - n), self.width, skip=self.width - n)
+        else:
+            self._body(items, stage, start, n)
+
+    def _body(self, items: list[Any], stage: int, i: Value, n: int, skip: int = 0) -> None:
+        self.index[-1] = i
+        self.lanes, self.skip, self.now = n, skip, stage
+        self.memo: dict[Any, Value] = {}
+        self.is_row = False
+        for item in items:
+            if item.__class__ is Place:
+                self._placed(item)
+            elif item.prim.name in REDUCTIONS:
+                self._reduced(item)
+            else:
+                out = item.outvars[0]
+                found = self.memo[out] = self._computed(item, whole(out))
+                if out in self.stored:
+                    self._store(found, self._address(whole(out)), out.aval.dtype)
+                elif out in self.crossing:
+                    self._store(found, self._in_row(out), out.aval.dtype)
+
+    def _placed(self, item: Place) -> None:
+        dtype = item.view.root.aval.dtype
+        source = self.schedule.operands(item)[0]
+        found = convert(self.read(source), source.root.aval.dtype, dtype)
+        stride = self._along(_strides(item.view))[-1]
+        if item.adds:
+            old = self._load(item.view, dtype)
+            found = old | found if dtype == BOOL else old + found
+        self._scatter(found, self._address(item.view), stride, dtype)
+
+    def _reduced(self, item: Eqn) -> None:
+        (out,), (source,) = item.outvars, self.schedule.operands(item)
+        name, dtype = item.prim.name, out.aval.dtype
+        found = convert(self.read(source), source.root.aval.dtype, dtype)
+        if self.kinds[out] == "column":
+            self._accumulated(item, found)
+            return
+        slot = self.sums.get(out) or self.row_sums[out]
+        nothing = identity(name, dtype)
+        if self.skip:
+            keep = [k >= self.skip for k in range(self.lanes)]
+            found = mask(self.f, keep).select(found, self.f.lift(nothing, found.type))
+        if self.lanes != self.width:
+            found = widened(found, self.width, nothing)
+        slot.set(combine(name, slot.get(), found, dtype))
+
+    def _accumulated(self, item: Eqn, found: Value) -> None:
+        """Into the array of results, element by element; along the last axis as one number."""
+        (out,) = item.outvars
+        strides, dtype = self._column(item), out.aval.dtype
+        view = View(out, 0, strides, self.nest.space)
+        if self._along(strides)[-1] == 0:
+            found = folded(self.f, found, item.prim.name, dtype)
+            lanes_now, self.lanes = self.lanes, 1
+            old = self._load(view, dtype)
+            self._store(combine(item.prim.name, old, found, dtype), self._address(view), dtype)
+            self.lanes = lanes_now
+            return
+        old = self._load(view, dtype)
+        new = combine(item.prim.name, old, found, dtype)
+        self._scatter(new, self._address(view), self._along(strides)[-1], dtype)
+
+    # -- values ------------------------------------------------------------------------------------
+
+    def read(self, view: View) -> Value:
+        """The elements that a view shows at the current indices, as many as there are lanes."""
+        root = view.root
+        if root.__class__ is Literal:
+            return self._splat(self._number(root))
+        if root in self.own:
+            return self._splat(self._own(view))
+        key = (root, view.offset, _strides(view))
+        found = self.memo.get(key)
+        if found is None:
+            eqn = self.schedule.inline.get(root)
+            made = self._load(view, root.aval.dtype) if eqn is None else self._computed(eqn, view)
+            found = self.memo[key] = made
+        return found
+
+    def _own(self, view: View) -> Value:
+        """A value of this nest: of this element, of this row, or of an earlier stage."""
+        root = view.root
+        if self.kinds[root] == "row":
+            return self.row_memo[root]
+        found = self.memo.get(root)
+        if found is None:
+            if root in self.stored:
+                found = self._load(whole(root), root.aval.dtype)
+            else:
+                found = self._loaded(self._in_row(root), 1, root.aval.dtype)
+            self.memo[root] = found
+        return found
+
+    def _splat(self, x: Value) -> Value:
+        return x.splat(self.lanes) if lanes(x.type) == 1 else x
+
+    def _number(self, literal: Literal) -> Value:
+        dtype = literal.aval.dtype
+        return self.f.const(register_type(dtype) or "", literal.value)
+
+    def _computed(self, eqn: Eqn, view: View) -> Value:
+        """An equation's elements where ``view`` looks at its result."""
+        name = eqn.prim.name
+        if name in ("iota", "eye"):
+            return self._counted(eqn, view)
+        if name == "gather":
+            return self._gathered(eqn)
+        operands = self.schedule.inner_reads(eqn, view)
+        xs = [self.read(v) for v in operands]
+        if name == "full":
+            out = eqn.outvars[0].aval.dtype
+            return convert(xs[0], eqn.invars[0].aval.dtype, out)
+        return element(self.f, eqn, xs)
+
+    def _counted(self, eqn: Eqn, view: View) -> Value:
+        axes = axes_of(view)
+        assert axes is not None
+        dtype = eqn.outvars[0].aval.dtype
+        int64 = np.dtype(np.int64)
+        if eqn.prim.name == "iota":
+            return convert(self._axis(axes[eqn.params["axis"]], view), int64, dtype)
+        row, column = (self._axis(axis, view) for axis in axes)
+        return convert(row.eq(column), BOOL, dtype)
+
+    def _axis(self, axis: tuple[int, list[tuple[int, int]]], view: View) -> Value:
+        """The index along one axis of a root, from the indices of the loops."""
+        start, moves = axis
+        kept = [a for a, n in enumerate(view.shape) if n != 1]
+        total = self.f.lift(start, vector("i64", self.lanes))
+        for a, step in moves:
+            loop = self.loop_of[kept.index(a)]
+            i = self._splat(self.index[loop])
+            if loop == len(self.extents) - 1 and not self.is_row:
+                i = i + counting(self.f, self.lanes)
+            total = total + i * step
+        return total
+
+    # -- memory --------------------------------------------------------------------------------------
+
+    def _address(self, view: View, row: bool = False) -> Value:
+        """Where the first of the current elements of a view lies."""
+        f, type = self.f, memory_type(view.root.aval.dtype)
+        base = self.place[view.root]
+        place: Any = f.const("i64", view.offset)
+        known = self._along(_strides(view))
+        for i, s in zip(self.index, known, strict=True):
+            if s and i is not None:
+                place = place + i * s if place.name != "0" else i * s
+        return f.at(base, place, type)
+
+    def _in_row(self, v: Var) -> Value:
+        """The place of the current elements in the buffer of a row."""
+        f, first = self.f, self.n_outer or 0
+        place: Any = f.const("i64", 0)
+        for i, s in zip(self.index[first:], contiguous(tuple(self.extents[first:])), strict=True):
+            place = place + i * s
+        return f.at(self.scratch[v], place, memory_type(v.aval.dtype))
+
+    def _load(self, view: View, dtype: Any) -> Value:
+        if view.root not in self.place:
+            raise AssertionError(f"{view.root} is not an argument of the nest")
+        base = self.place[view.root]
+        if base.type != "ptr":
+            return self._splat(base)
+        stride = 0 if self.is_row else self._along(_strides(view))[-1]
+        return self._loaded(self._address(view), stride, dtype)
+
+    def _loaded(self, pointer: Value, stride: int, dtype: Any) -> Value:
+        return load_lanes(self.f, pointer, stride, self.lanes, dtype)
+
+    def _store(self, x: Value, pointer: Value, dtype: Any) -> None:
+        store_lanes(self.f, x, pointer, 1, dtype)
+
+    def _scatter(self, x: Value, pointer: Value, stride: int, dtype: Any) -> None:
+        store_lanes(self.f, x, pointer, stride, dtype)
+
+    # -- gathering -----------------------------------------------------------------------------------
+
+    def _gathered(self, eqn: Eqn) -> Value:
+        return gathered(self, eqn)
+
+
+def _strides(view: View) -> tuple[int, ...]:
+    """Strides over the axes that are longer than one."""
+    return tuple(s for n, s in zip(view.shape, view.strides, strict=True) if n != 1)
+
+

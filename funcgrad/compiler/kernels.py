@@ -1,0 +1,593 @@
+"""Kernels: loop nests made of fusible equations.
+
+A *nest* runs over an index space; every element of it computes the elements of many equations at
+once, and writes only what something outside the nest reads. Shaping costs nothing: operands are
+views, strides over memory. Where rows are reduced along the last axes and the result is used
+again in the same rows (softmax, layernorm, norms), the nest has *stages*: element work in even
+stages, one number per row between them in odd ones.
+
+What has no loop nest (products of matrices, loops, sorting) runs between the nests. Nests take
+odd slots in time, everything else even ones; a value may be read by what runs in later slots, and
+inside its own nest where the same element is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import prod
+from typing import Any
+
+from funcgrad.compiler.views import View, broadcast, contiguous, indexed, looked_at, whole
+from funcgrad.ir.avals import array_aval, broadcast_shapes
+from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
+from funcgrad.ops.indexing import index_shape
+
+__all__ = ["Init", "Nest", "Place", "Rules", "Schedule", "squeezed"]
+
+REDUCTIONS = {"reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or"}
+_SHAPING = {"reshape", "transpose", "broadcast_to", "index", "flip"}
+_PLACED = {"embed", "put", "add_at", "pad", "concatenate"}
+_MADE = {"iota", "full", "eye"}
+_CHEAP = 3  # operations that are rather done again than kept in memory
+_LOADS = 2
+
+
+class Init:
+    """Memory for a value that is then written piece by piece.
+
+    ``start`` is None (every element will be written), or what it holds at first: a number, or the
+    view of another value.
+    """
+
+    __slots__ = ("source", "start", "target")
+
+    def __init__(self, target: Var, start: Any, source: Any = None):
+        self.target, self.start, self.source = target, start, source
+
+
+class Place:
+    """Writes a value into part of another's memory: ``target[view] = value`` or ``+= value``."""
+
+    __slots__ = ("adds", "source", "value", "view")
+
+    def __init__(self, value: Any, view: View, adds: bool = False, source: Any = None):
+        self.value, self.view, self.adds, self.source = value, view, adds, source
+
+
+class Nest:
+    """A loop nest: its space (no axes of length one), how many of the axes are rows, its stages."""
+
+    __slots__ = ("outer", "space", "stages", "stored")
+
+    def __init__(self, space: tuple[int, ...], outer: int):
+        self.space, self.outer = space, outer
+        self.stages: list[list[Any]] = [[]]
+        self.stored: list[Var] = []  # written whole, for readers elsewhere
+
+    def add(self, stage: int, item: Any) -> None:
+        while len(self.stages) <= stage:
+            self.stages.append([])
+        self.stages[stage].append(item)
+
+    @property
+    def items(self) -> list[Any]:
+        return [item for stage in self.stages for item in stage]
+
+
+class Home:
+    """Where a value is computed: slot, nest key, stage, and whether once per row."""
+
+    __slots__ = ("key", "level", "slot", "stage")
+
+    def __init__(self, slot: int, key: Any = None, stage: int = 0, level: str = "element"):
+        self.slot, self.key, self.stage, self.level = slot, key, stage, level
+
+
+class Rules:
+    """What a backend can do inside a nest, and which values it keeps in registers."""
+
+    def __init__(self, fusible: Callable[[Eqn], bool], weight: Callable[[Eqn], int], small: int):
+        self.fusible, self.weight, self.small = fusible, weight, small
+
+
+def squeezed(shape: Iterable[int]) -> tuple[int, ...]:
+    """A shape without its axes of length one."""
+    return tuple(n for n in shape if n != 1)
+
+
+class Schedule:
+    """The steps of a program in order: nests, placements' beginnings, other equations."""
+
+    def __init__(self, jaxpr: Jaxpr, rules: Rules):
+        self.jaxpr, self.rules = jaxpr, rules
+        self.views: dict[Any, View] = {}
+        self.homes: dict[Var, Home] = {}  # of computed roots
+        self.inline: dict[Var, Eqn] = {}  # computed anew wherever they are read
+        self.costs: dict[Var, tuple[int, int]] = {}
+        self.copies: dict[Var, Var] = {}  # inline value -> the same, kept in memory
+        self.begun: dict[Var, int] = {}  # slot in which a placed value's memory begins
+        self.nests: dict[tuple[int, Any], Nest] = {}
+        self.others: dict[int, list[Any]] = {}
+        self.taken: set[Any] = set()  # roots that are an output's own memory
+        self.rows = _row_axes(jaxpr, rules)
+        for eqn in jaxpr.eqns:
+            self._visit(eqn)
+        self.outs = [self._out(v) for v in jaxpr.outvars]
+        self.steps: list[Any] = self._ordered()
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def view(self, v: Any) -> View:
+        """An atom as a view of the root that holds it."""
+        found = self.views.get(v) if v.__class__ is Var else None
+        return whole(v) if found is None else found
+
+    def small(self, v: Any) -> bool:
+        return bool(0 < v.aval.size <= self.rules.small) or not v.aval.shape
+
+    def _ready(self, root: Any) -> int:
+        """The first even slot in which a root may be read."""
+        home = self.homes.get(root) if root.__class__ is Var else None
+        return 0 if home is None else home.slot + home.slot % 2
+
+    def stored(self, v: Any) -> View:
+        """The view of an atom whose root is in memory (or a register) as a whole."""
+        return self.in_memory(self.view(v))
+
+    def in_memory(self, view: View) -> View:
+        """The view itself, or, of an inline value, that of a copy which is kept."""
+        root = view.root
+        if root not in self.inline:
+            return view
+        if root not in self.copies:
+            copy = self.copies[root] = Var(root.aval, root.name)
+            self._join(self.inline[root].replace(self.inline[root].invars, (copy,)))
+        return View(self.copies[root], view.offset, view.strides, view.shape)
+
+    def element(self, view: View) -> View:
+        """A view for reading element by element: an inline value may have to be in memory."""
+        inline = view.root in self.inline
+        return self.in_memory(view) if inline and axes_of(view) is None else view
+
+    # -- visiting --------------------------------------------------------------------------------
+
+    def _visit(self, eqn: Eqn) -> None:
+        name = eqn.prim.name
+        out = eqn.outvars[0] if eqn.outvars else None
+        if name in _SHAPING and self._shaped(eqn):
+            return
+        if name in _MADE and self.rules.fusible(eqn) and not self.small(out):
+            self._made(eqn)
+        elif name in _PLACED and not self.small(out) and self.rules.fusible(eqn):
+            _PLACERS[name](self, eqn)
+        elif name in REDUCTIONS and not self.small(eqn.invars[0]) and self.rules.fusible(eqn):
+            self._join(eqn)
+        elif name == "gather" and not self.small(out) and self.rules.fusible(eqn):
+            self._join(eqn)
+        elif eqn.prim.family == "elementwise" and self.rules.fusible(eqn) and out.aval.size:
+            if self._as_row(eqn):
+                return
+            if self.small(out):
+                self._apart(eqn)
+            elif self._is_cheap(eqn):
+                self.inline[out] = eqn
+            else:
+                self._join(eqn)
+        else:
+            self._apart(eqn)
+
+    def _shaped(self, eqn: Eqn) -> bool:
+        """Views of memory; a reshape that no strides express is a copy."""
+        (x,), out = eqn.invars, eqn.outvars[0]
+        if self.small(out):
+            if not self.small(x) and x.__class__ is Var:
+                self.stored(x)
+            return False
+        if self.small(x) and x.__class__ is Literal:
+            self.views[out] = broadcast(whole(x), out.aval.shape)
+            return True
+        view = self.view(x)
+        made = looked_at(eqn, view)
+        if made is not None and made.root in self.inline and axes_of(made) is None:
+            made = looked_at(eqn, self.stored(x))
+        if made is None:
+            copied = self._copied(self.stored(x), x.aval, eqn.source)
+            made = looked_at(eqn, whole(copied))
+        if made is None:
+            return False
+        self.views[out] = made
+        return True
+
+    def _made(self, eqn: Eqn) -> None:
+        out = eqn.outvars[0]
+        if eqn.prim.name == "full":
+            x = eqn.invars[0]
+            if x.__class__ is Var and x.aval.dtype == out.aval.dtype:
+                self.views[out] = broadcast(self.view(x), out.aval.shape)
+                return
+        self.inline[out] = eqn
+        self.costs[out] = (1, 0)
+
+    def _is_cheap(self, eqn: Eqn) -> bool:
+        """Whether every reader may rather compute it again: few operations on few loads."""
+        cost, loads = self.rules.weight(eqn), 0
+        for v in eqn.invars:
+            view = self.view(v)
+            if v.__class__ is Literal or self.small(view.root):
+                continue
+            if view.root in self.inline:
+                more, read = self.costs[view.root]
+                cost, loads = cost + more, loads + read
+            elif self.homes.get(view.root) is None:
+                loads += 1
+            else:
+                return False  # it has a nest: be in it
+        if cost > _CHEAP or loads > _LOADS:
+            return False
+        self.costs[eqn.outvars[0]] = (cost, loads)
+        return True
+
+    def _apart(self, eqn: Eqn) -> None:
+        """An equation of its own, as soon as its operands are there."""
+        slot = max([self._ready(self.stored(v).root) for v in eqn.invars], default=0)
+        self.others.setdefault(slot, []).append(eqn)
+        self.homes.update((v, Home(slot)) for v in eqn.outvars)
+
+    # -- nests -----------------------------------------------------------------------------------
+
+    def _key(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+        space = squeezed(shape)
+        return space, self.rows.get(space, 0)
+
+    def _reads(self, item: Any) -> list[tuple[View, bool]]:
+        """The views that an item reads element by element, and whether whole memory is needed."""
+        return [(view, k in memory) for memory in [self._memory(item)]
+                for k, view in enumerate(self.operands(item))]  # fmt: skip
+
+    def _memory(self, item: Any) -> tuple[int, ...]:
+        return (0,) if isinstance(item, Eqn) and item.prim.name == "gather" else ()
+
+    def operands(self, item: Any) -> list[View]:
+        """The operands of an item of a nest, each as a view of the shape that it is read in."""
+        if item.__class__ is Place:
+            return [self.element(self.view(item.value))]
+        name, shape = item.prim.name, item.outvars[0].aval.shape
+        if name in REDUCTIONS:
+            return [self.element(self.view(item.invars[0]))]
+        if name == "gather":
+            table, *arrays = item.invars
+            lined = [self.element(broadcast(self.view(a), _advanced(item))) for a in arrays]
+            return [self.stored(table), *lined]
+        return [self.element(broadcast(self.view(v), shape)) for v in item.invars]
+
+    def _constraints(self, item: Any, key: Any, row: bool = False) -> tuple[int, list[Any]]:
+        """The earliest slot, and the homes inside the same nest with the stage they allow."""
+        slot, inside = 1, []
+        todo = self._reads(item)
+        while todo:
+            view, memory = todo.pop()
+            root = view.root
+            if root in self.inline:
+                todo += [(v, False) for v in self.inner_reads(self.inline[root], view)]
+                continue
+            home = self.homes.get(root) if root.__class__ is Var else None
+            if home is None:
+                continue
+            level = None if memory else _level(view, home, key, row)
+            if home.key == key and level is not None and home.slot % 2:
+                inside.append((home, level))
+                slot = max(slot, home.slot)
+            else:
+                slot = max(slot, home.slot + 1 + home.slot % 2)
+        return slot, inside
+
+    def inner_reads(self, eqn: Eqn, view: View) -> list[View]:
+        """What the equation of an inline value reads, for the elements that ``view`` looks at."""
+        shape = eqn.outvars[0].aval.shape
+        return [self.element(composed(broadcast(self.view(v), shape), view)) for v in eqn.invars]
+
+    def _join(self, item: Any) -> None:
+        """Into the earliest nest of its space that has what it needs."""
+        place = item.__class__ is Place
+        shape = (
+            item.value.aval.shape if place
+            else item.invars[0].aval.shape if item.prim.name in REDUCTIONS
+            else item.outvars[0].aval.shape
+        )  # fmt: skip
+        key = self._key(shape)
+        slot, inside = self._constraints(item, key)
+        if place:
+            slot = max(slot, self.begun[item.view.root] + 1)
+        stage = 0
+        for home, level in inside:
+            if home.slot == slot:
+                stage = max(stage, home.stage if level == "element" else home.stage + 1)
+        nest = self.nests.setdefault((slot, key), Nest(*key))
+        nest.add(stage, item)
+        if place:
+            target = item.view.root
+            self.homes[target] = Home(max(slot, self.homes[target].slot))
+            return
+        level, out = "element", item.outvars[0]
+        if item.prim.name in REDUCTIONS:
+            level = _reduced_level(item, key)
+            stage += level == "row"
+        self.homes[out] = Home(slot, key, stage, level)
+
+    def _as_row(self, eqn: Eqn) -> bool:
+        """Work on one number per row, in the nest whose rows they are."""
+        out = eqn.outvars[0]
+        for v in eqn.invars:
+            home = self.homes.get(self.view(v).root)
+            if home is not None and home.level == "row":
+                if out.aval.size == prod(home.key[0][: home.key[1]]) and self._row(eqn, home):
+                    return True
+        return False
+
+    def _row(self, eqn: Eqn, home: Home) -> bool:
+        slot, inside = self._constraints(eqn, home.key, row=True)
+        if slot != home.slot:
+            return False
+        stage = max(h.stage for h, _ in inside if h.slot == slot)
+        self.nests[slot, home.key].add(stage, eqn)
+        self.homes[eqn.outvars[0]] = Home(slot, home.key, stage, "row")
+        return True
+
+    # -- placing ---------------------------------------------------------------------------------
+
+    def _begin(self, target: Var, start: Any, source: Any) -> None:
+        slot = 0
+        if isinstance(start, View):
+            slot = self._ready(start.root)
+        elif start.__class__ is Var:
+            slot = self._ready(self.stored(start).root)
+        self.others.setdefault(slot, []).append(Init(target, start, source))
+        self.homes[target] = Home(slot)
+        self.begun[target] = slot
+
+    def _place(self, value: Any, view: View, adds: bool, source: Any) -> None:
+        """A piece of a target: in a nest, or, where the value is in a register, by itself."""
+        if not prod(view.shape):
+            return
+        item = Place(value, view, adds, source)
+        if not self.small(value):
+            self._join(item)
+            return
+        slot = max(self._ready(self.stored(value).root), self._ready(view.root))
+        self.others.setdefault(slot, []).append(item)
+        self.homes[view.root] = Home(slot)
+
+    def _copied(self, view: View, aval: Any, source: Any) -> Var:
+        """A new root that holds what the view looks at, in order."""
+        target, seen = Var(aval.strong()), Var(aval.strong())
+        self.views[seen] = view
+        self._begin(target, None, source)
+        self._place(seen, whole(target), False, source)
+        return target
+
+    def _out(self, v: Any) -> Any:
+        """The root that holds an output: one of its own, in memory of its own."""
+        if v.__class__ is Literal or self.small(v):
+            if v.__class__ is Var:
+                self.stored(v)
+            return v
+        view = self.stored(v)
+        root = view.root
+        if root in self.homes and view.is_whole and root not in self.taken and not self.small(root):
+            self.taken.add(root)
+            return root
+        made = self._copied(view, v.aval, None)
+        self.taken.add(made)
+        return made
+
+    # -- the whole -------------------------------------------------------------------------------
+
+    def _ordered(self) -> list[Any]:
+        steps: list[Any] = []
+        places: dict[int, list[Nest]] = {}
+        for (slot, _), nest in self.nests.items():
+            places.setdefault(slot, []).append(nest)
+        for slot in sorted({*places, *self.others}):
+            steps += self.others.get(slot, ())
+            steps += places.get(slot, ())
+        self._mark_stored(steps)
+        return steps
+
+    def _mark_stored(self, steps: list[Any]) -> None:
+        """Which values of nests something outside their own nest reads."""
+        wanted: set[Any] = {v for v in self.outs if v.__class__ is Var}
+        for step in steps:
+            if step.__class__ is not Nest:
+                wanted.update(view.root for view in self._step_reads(step))
+                continue
+            own = {v for item in step.items if isinstance(item, Eqn) for v in item.outvars}
+            for item in step.items:
+                for view, memory in self._leaves(item):
+                    if memory or view.root not in own or not self._inside(view, step):
+                        wanted.add(view.root)
+        for step in steps:
+            if step.__class__ is Nest:
+                step.stored = [
+                    v for item in step.items if isinstance(item, Eqn) for v in item.outvars
+                    if v in wanted
+                ]  # fmt: skip
+
+    def _inside(self, view: View, nest: Nest) -> bool:
+        home = self.homes[view.root]
+        return _level(view, home, (nest.space, nest.outer), False) is not None or (
+            _level(view, home, (nest.space, nest.outer), True) is not None
+        )
+
+    def _leaves(self, item: Any) -> Iterable[tuple[View, bool]]:
+        todo = list(self._reads(item))
+        while todo:
+            view, memory = todo.pop()
+            if view.root in self.inline:
+                todo += [(v, False) for v in self.inner_reads(self.inline[view.root], view)]
+            else:
+                yield view, memory
+
+    def _step_reads(self, step: Any) -> list[View]:
+        if step.__class__ is Init:
+            if isinstance(step.start, View):
+                return [step.start]
+            return [self.stored(step.start)] if step.start.__class__ is Var else []
+        if step.__class__ is Place:
+            return [self.stored(step.value)]
+        return [self.stored(v) for v in step.invars if v.__class__ is Var]
+
+    def reads(self, step: Any) -> set[Any]:
+        """The roots that a step reads or writes into."""
+        if step.__class__ is not Nest:
+            found = {view.root for view in self._step_reads(step)}
+            return found | ({step.view.root} if step.__class__ is Place else set())
+        found = {view.root for item in step.items for view, _ in self._leaves(item)}
+        found |= {item.view.root for item in step.items if item.__class__ is Place}
+        return found
+
+
+# -- levels ----------------------------------------------------------------------------------
+
+
+def _level(view: View, home: Home, key: Any, row: bool) -> str | None:
+    """How a value of the same nest is met: as the same element, as its row's number, or not."""
+    if home.key != key:
+        return None
+    space, outer = key
+    strides = tuple(s for n, s in zip(view.shape, view.strides, strict=True) if n != 1)
+    if view.offset:
+        return None
+    if home.level == "element":
+        return "element" if not row and strides == contiguous(space) else None
+    if home.level != "row":
+        return None
+    rows = contiguous(space[:outer])
+    if row:
+        return "row" if strides == rows else None
+    return "row" if strides == rows + (0,) * (len(space) - outer) else None
+
+
+def reduced_axes(eqn: Eqn) -> tuple[int, ...]:
+    """The axes of a reduction, counted without those of length one."""
+    shape = eqn.invars[0].aval.shape
+    kept = [i for i, n in enumerate(shape) if n != 1]
+    return tuple(k for k, i in enumerate(kept) if i in eqn.params["axes"])
+
+
+def _reduced_level(eqn: Eqn, key: Any) -> str:
+    """'row': one number per row; 'full': one number; 'column': an array summed over rows."""
+    space, outer = key
+    axes = reduced_axes(eqn)
+    if len(axes) == len(space):
+        return "full"
+    return "row" if outer and axes == tuple(range(outer, len(space))) else "column"
+
+
+def _row_axes(jaxpr: Jaxpr, rules: Rules) -> dict[tuple[int, ...], int]:
+    """For every space whose last axes are reduced: how many axes come before them."""
+    found: dict[tuple[int, ...], dict[int, int]] = {}
+    for eqn in jaxpr.eqns:
+        if eqn.prim.name in REDUCTIONS and eqn.invars[0].aval.size > rules.small:
+            space, axes = squeezed(eqn.invars[0].aval.shape), reduced_axes(eqn)
+            first = len(space) - len(axes)
+            if axes and 0 < first and axes == tuple(range(first, len(space))):
+                counts = found.setdefault(space, {})
+                counts[first] = counts.get(first, 0) + 1
+    return {space: max(counts, key=lambda k: (counts[k], -k)) for space, counts in found.items()}
+
+
+def axes_of(view: View) -> list[tuple[int, list[tuple[int, int]]]] | None:
+    """For each axis of the root: where it starts, and (axis of the view, step) that move it.
+
+    None where the view does not walk along the root's axes.
+    """
+    shape = view.root.aval.shape
+    own = contiguous(shape)
+    rest = view.offset
+    out: list[tuple[int, list[tuple[int, int]]]] = []
+    for n, s in zip(shape, own, strict=True):
+        start, rest = divmod(rest, s) if n != 1 else (0, rest)
+        out.append((start, []))
+    if rest:
+        return None
+    for axis, (n, s) in enumerate(zip(view.shape, view.strides, strict=True)):
+        if s == 0 or n == 1:
+            continue
+        k = next((k for k, t in enumerate(own) if t and abs(s) >= t), None)
+        if k is None or s % own[k]:
+            return None
+        out[k][1].append((axis, s // own[k]))
+    for (start, moves), n in zip(out, shape, strict=True):
+        low = start + sum(min(0, m * (view.shape[a] - 1)) for a, m in moves)
+        high = start + sum(max(0, m * (view.shape[a] - 1)) for a, m in moves)
+        if low < 0 or high >= max(1, n):
+            return None
+    return out
+
+
+def composed(inner: View, outer: View) -> View:
+    """``inner``, of the shape of ``outer``'s root, seen through ``outer``."""
+    axes = axes_of(outer)
+    assert axes is not None
+    offset, strides = inner.offset, [0] * len(outer.shape)
+    for (start, moves), s in zip(axes, inner.strides, strict=True):
+        offset += start * s
+        for axis, step in moves:
+            strides[axis] += step * s
+    return View(inner.root, offset, tuple(strides), outer.shape)
+
+
+def _advanced(eqn: Eqn) -> tuple[int, ...]:
+    return broadcast_shapes(*[v.aval.shape for v in eqn.invars[1:]])  # type: ignore[return-value]
+
+
+# -- placements ------------------------------------------------------------------------------
+
+
+def _part(target: Var, items: Any) -> View:
+    return indexed(whole(target), items)
+
+
+def _spread(s: Schedule, v: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """A value as another variable of this shape; what has the shape stays itself."""
+    if v.aval.shape == shape and v.aval.dtype == dtype and not v.aval.weak:
+        return v
+    seen = Var(array_aval(shape, v.aval.dtype))
+    s.views[seen] = broadcast(s.view(v), shape)
+    return seen
+
+
+def _embed(s: Schedule, eqn: Eqn) -> None:
+    (v,), out = eqn.invars, eqn.outvars[0]
+    view = _part(out, eqn.params["items"])
+    s._begin(out, 0, eqn.source)
+    s._place(_spread(s, v, view.shape, out.aval.dtype), view, False, eqn.source)
+
+
+def _put(s: Schedule, eqn: Eqn) -> None:
+    (x, v), out = eqn.invars, eqn.outvars[0]
+    view = _part(out, eqn.params["items"])
+    s._begin(out, s.stored(x), eqn.source)
+    value = _spread(s, v, index_shape(out.aval.shape, eqn.params["items"]), out.aval.dtype)
+    s._place(value, view, eqn.prim.name == "add_at", eqn.source)
+
+
+def _pad(s: Schedule, eqn: Eqn) -> None:
+    (x, fill), out = eqn.invars, eqn.outvars[0]
+    items = tuple((lo, n - hi, None)
+                  for (lo, hi), n in zip(eqn.params["widths"], out.aval.shape, strict=True))  # fmt: skip
+    s._begin(out, fill, eqn.source)
+    s._place(x, _part(out, items), False, eqn.source)
+
+
+def _concatenate(s: Schedule, eqn: Eqn) -> None:
+    out, axis, start = eqn.outvars[0], eqn.params["axis"], 0
+    s._begin(out, None, eqn.source)
+    for x in eqn.invars:
+        stop = start + x.aval.shape[axis]
+        items = ((None, None, None),) * axis + ((start, stop, None),)
+        s._place(x, _part(out, items), False, eqn.source)
+        start = stop
+
+
+_PLACERS = {"embed": _embed, "put": _put, "add_at": _put, "pad": _pad, "concatenate": _concatenate}

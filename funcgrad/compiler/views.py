@@ -1,0 +1,154 @@
+"""Strided views: how a shaped value lies in the memory of the value that it looks at.
+
+Shaping (reshape, transpose, broadcast, slices, flips) moves nothing: it is another offset and
+other strides over the same row-major memory, counted in elements. What has no such form has to be
+copied.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, NamedTuple
+
+from funcgrad.ir.jaxpr import Eqn
+
+__all__ = ["View", "broadcast", "contiguous", "looked_at", "whole"]
+
+
+def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Row-major strides; axes of length one have stride 0, so that equal layouts are equal."""
+    out, step = [], 1
+    for n in reversed(shape):
+        out.append(step if n != 1 else 0)
+        step *= n
+    return tuple(reversed(out))
+
+
+class View(NamedTuple):
+    """Element (i, j, …) is at ``offset + i strides[0] + j strides[1] + …`` of ``root``'s memory."""
+
+    root: Any
+    offset: int
+    strides: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the root's memory in order."""
+        return self.offset == 0 and self.strides == contiguous(self.shape) and (
+            prod(self.shape) == self.root.aval.size
+        )  # fmt: skip
+
+    @property
+    def is_contiguous(self) -> bool:
+        return self.strides == contiguous(self.shape)
+
+
+def whole(root: Any) -> View:
+    """A value as a view of itself."""
+    shape = root.aval.shape
+    return View(root, 0, contiguous(shape), shape)
+
+
+def broadcast(view: View, shape: tuple[int, ...]) -> View:
+    """The view repeated along new axes in front and along axes of length one."""
+    missing = len(shape) - len(view.shape)
+    strides = [0] * missing + [
+        0 if n == 1 else s for n, s in zip(view.shape, view.strides, strict=True)
+    ]
+    return View(view.root, view.offset, tuple(strides), shape)
+
+
+def transposed(view: View, perm: tuple[int, ...]) -> View:
+    return View(
+        view.root, view.offset, tuple(view.strides[p] for p in perm),
+        tuple(view.shape[p] for p in perm),
+    )  # fmt: skip
+
+
+def indexed(view: View, items: tuple[Any, ...]) -> View:
+    """Basic indexing: integers, slices as (start, stop, step), new axes as None."""
+    offset, axis = view.offset, 0
+    shape: list[int] = []
+    strides: list[int] = []
+    for item in items:
+        if item is None:
+            shape.append(1)
+            strides.append(0)
+            continue
+        n, s = view.shape[axis], view.strides[axis]
+        axis += 1
+        if item.__class__ is tuple:
+            start, stop, step = slice(*item).indices(n)
+            length = len(range(start, stop, step))
+            offset += start * s if length else 0
+            shape.append(length)
+            strides.append(step * s if length != 1 else 0)
+        else:
+            offset += (item % n) * s
+    shape += view.shape[axis:]
+    strides += view.strides[axis:]
+    return View(view.root, offset, tuple(strides), tuple(shape))
+
+
+def flipped(view: View, axes: tuple[int, ...]) -> View:
+    offset, strides = view.offset, list(view.strides)
+    for a in axes:
+        offset += max(0, view.shape[a] - 1) * strides[a]
+        strides[a] = -strides[a]
+    return View(view.root, offset, tuple(strides), view.shape)
+
+
+def reshaped(view: View, shape: tuple[int, ...]) -> View | None:
+    """The same elements in another shape, or None where no strides say that.
+
+    Runs of axes that follow one another in memory are joined, then cut anew; a new axis must lie
+    within one run.
+    """
+    if prod(shape) == 0:
+        return View(view.root, view.offset, contiguous(shape), shape)
+    runs = _runs(view)
+    strides = [0] * len(shape)
+    k = len(runs) - 1
+    left, step = (runs[k] if runs else (1, 0))
+    for axis in range(len(shape) - 1, -1, -1):
+        n = shape[axis]
+        if n == 1:
+            continue
+        while left == 1 and k > 0:
+            k -= 1
+            left, step = runs[k]
+        if left % n:
+            return None
+        strides[axis] = step
+        left, step = left // n, step * n
+    return View(view.root, view.offset, tuple(strides), shape)
+
+
+def _runs(view: View) -> list[tuple[int, int]]:
+    """(length, stride) of maximal runs of axes that follow one another in memory."""
+    out: list[tuple[int, int]] = []
+    for n, s in zip(view.shape, view.strides, strict=True):
+        if n == 1:
+            continue
+        if out and out[-1][1] == n * s:
+            out[-1] = (out[-1][0] * n, s)
+        else:
+            out.append((n, s))
+    return out
+
+
+def looked_at(eqn: Eqn, view: View) -> View | None:
+    """The result of a shaping equation as a view, given the view that is its operand."""
+    name, params = eqn.prim.name, eqn.params
+    if name == "reshape":
+        return reshaped(view, params["shape"])
+    if name == "transpose":
+        return transposed(view, params["perm"])
+    if name == "broadcast_to":
+        return broadcast(view, params["shape"])
+    if name == "index":
+        return indexed(view, params["items"])
+    if name == "flip":
+        return flipped(view, params["axes"])
+    return None
