@@ -7,34 +7,18 @@ optimised; what LLVM refuses raises ``CompileError`` with LLVM's message.
 from __future__ import annotations
 
 import threading
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any
 
 from funcgrad.backends.llvm import cache
 
-__all__ = ["Code", "CompileError", "Machine", "available", "machine", "tolerated"]
+__all__ = ["Code", "CompileError", "Machine", "available", "machine"]
 
 
 class CompileError(RuntimeError):
     """LLVM refused a program of ours."""
-
-
-@contextmanager
-def tolerated(name: str) -> Iterator[None]:
-    """A failure inside is a warning that names the program: it runs through NumPy instead."""
-    try:
-        yield
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".split("\n")[0]
-        warnings.warn(
-            f"funcgrad: {name} could not be compiled and runs through NumPy ({reason:.200})",
-            RuntimeWarning,
-            stacklevel=3,
-        )
 
 
 @lru_cache(maxsize=1)
@@ -90,7 +74,7 @@ class Machine:
         self.target = self.targets[2]
         # JITLink keeps code and constants near each other; it does not know Windows' objects well
         self.session = llvm.create_lljit_compiler(
-            self._target(2), use_jit_link="windows" not in self.triple
+            self._target(2), use_jit_link="windows" not in self.triple, suppress_errors=True
         )
         self.lock = threading.RLock()
         self.libraries = count()

@@ -12,7 +12,7 @@ import pytest
 
 from funcgrad import config
 from funcgrad.backends.llvm import cache
-from funcgrad.backends.llvm.machine import CompileError, available, machine, tolerated
+from funcgrad.backends.llvm.machine import CompileError, available, machine
 
 needs_llvm = pytest.mark.skipif(available() is not None, reason=f"no LLVM here: {available()}")
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
@@ -178,13 +178,6 @@ def test_symbols_from_outside():
 def test_refused_programs():
     with pytest.raises(CompileError):
         machine().load("define i64 @f() {\n ret double 1.0\n}\n", ["f"])
-
-
-@needs_llvm
-def test_a_failure_becomes_a_warning_that_names_the_program():
-    warned = pytest.warns(RuntimeWarning, match=r"my_loss could not be compiled.*CompileError")
-    with warned, tolerated("my_loss"):
-        machine().load("not LLVM", ["f"])
 
 
 CRASH = """
