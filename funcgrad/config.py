@@ -7,6 +7,12 @@ True
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
 copy_limit: int = 16_384
 """Captured arrays up to this many bytes are copied; larger ones are made read-only meanwhile."""
 
@@ -31,3 +37,39 @@ backend: str = "auto"
 
 native_equations: int = 4_000
 """Programs of more equations than this are not compiled to native code, unless asked for."""
+
+disk_cache: bool = os.environ.get("FUNCGRAD_DISK_CACHE", "1").lower() not in ("0", "no", "false")
+"""Whether compiled programs are kept on disk, for later processes."""
+
+disk_cache_bytes: int = 268_435_456
+"""What compiled programs on disk may take together; the least recently used go first."""
+
+
+def _threads() -> int:
+    chosen = os.environ.get("FUNCGRAD_THREADS", "")
+    if chosen.isdigit() and int(chosen) > 0:
+        return int(chosen)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+threads: int = _threads()
+"""Threads that one big kernel is split over; the results are the same for any number."""
+
+_watchers: dict[str, list[Callable[[Any], None]]] = {}
+
+
+def watch(name: str, told: Callable[[Any], None]) -> None:
+    """Have a function told of a switch's new values."""
+    _watchers.setdefault(name, []).append(told)
+
+
+class _Switches(ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        for told in _watchers.get(name, ()):
+            told(value)
+
+
+sys.modules[__name__].__class__ = _Switches

@@ -7,6 +7,9 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Tests compile anew, and leave nothing in the user's cache; those of the cache turn it on.
+os.environ.setdefault("FUNCGRAD_DISK_CACHE", "0")
+
 # No deadline anywhere: the first call of a transform traces and may compile, later ones do not.
 _shared = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", derandomize=True, max_examples=30, print_blob=True, **_shared)

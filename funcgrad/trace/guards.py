@@ -85,6 +85,20 @@ class Guard:
             return False
         return self.array is None or _same_content(now, self.array)
 
+    def renew(self) -> bool:
+        """Take an equal number in another object for the one expected: native code compares
+        identities. Says whether that changed what ``checks`` gives."""
+        old, now = self.value, self.read()
+        if self.kind != "number" or self.place is None or now is old or not self.holds():
+            return False
+        dicts, slots = (
+            [(owner, key, now if x is old else x) for owner, key, x in part] for part in self.place
+        )
+        changed = any(x is now for _, _, x in (*dicts, *slots))
+        if changed:
+            self.value, self.place = now, (dicts, slots)
+        return changed
+
     def checks(self) -> Any:
         """What native code may compare instead of asking ``holds``: dictionary items, slots of
         objects, contents of arrays; None where it takes Python to tell."""

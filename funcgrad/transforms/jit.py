@@ -135,6 +135,8 @@ class Jitted:
                 leaf = entry.start
                 if leaf.__class__ is Leaf and leaf.native is not leaf.installed:
                     self.install(key, entry, leaf)
+                elif self.chain is not None and self.chain.may_renew(key):
+                    self.renew(key, entry, self.chain)
                 found = follow(entry, leaves)
                 if found is not UNKNOWN:
                     return found
@@ -301,6 +303,14 @@ class Jitted:
             self.chain.remove(key)
             if self.entries.get(key) is entry:
                 self.chain.add(key, entry, leaf)
+
+    def renew(self, key: Any, entry: Entry, chain: Chain) -> None:
+        if self.lock.acquire(blocking=False):  # nobody waits for another thread's tracing
+            try:
+                if chain.may_renew(key):
+                    chain.renew(key, entry)
+            finally:
+                self.lock.release()
 
     def outdated(self, key: Any, guard: Guard) -> None:
         with self.lock:

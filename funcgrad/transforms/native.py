@@ -21,6 +21,7 @@ from funcgrad.tree import LEAF, flatten
 
 __all__ = ["Chain", "attach"]
 
+_RENEWALS = 32  # after so many looks, numbers that come as new objects stay with Python
 _MOST = 4  # entries before the Python path: each costs a call that it cannot answer
 
 
@@ -54,6 +55,7 @@ class Chain:
         self.leaves: dict[Any, tuple[Leaf, Guards]] = {}
         self.built: list[Any] = []
         self.retired = 0
+        self.renewals = 0
 
     def calls(self) -> int:
         """How many calls native entries have answered."""
@@ -68,6 +70,20 @@ class Chain:
                 del self.leaves[next(iter(self.leaves))]
             self.leaves[key] = leaf, guards
             self.build()
+
+    def may_renew(self, key: Any) -> bool:
+        return key in self.leaves and self.renewals < _RENEWALS
+
+    def renew(self, key: Any, entry: Entry) -> None:
+        """Python's guards hold where native ones did not: perhaps for an equal number."""
+        leaf, _ = self.leaves[key]
+        self.renewals += 1
+        renewed = [guard.renew() for guard in entry.guards]
+        if any(renewed):
+            guards = checks(entry.guards)
+            if guards is not None:
+                self.leaves[key] = leaf, guards
+                self.build()
 
     def remove(self, key: Any) -> None:
         """A signature is out of date."""

@@ -118,6 +118,22 @@ def test_a_changed_global_uninstalls():
     assert f(4.0) == 12.0
 
 
+def test_an_equal_number_in_a_new_object_is_native_again():
+    global factor
+    f = ready(lambda x: x * factor, 2.0, scales=(3.0,))
+    for _ in range(3):
+        factor = float("3")
+        before = f.calls
+        assert [f(4.0) for _ in range(5)] == [12.0] * 5
+        assert f.calls == before + 1 and is_installed(f)
+    for _ in range(100):  # at some point it is left to Python
+        factor = float("3")
+        assert f(4.0) == 12.0
+    before = f.calls
+    assert f(4.0) == 12.0 and f.calls == before + 1
+    assert f.cache_info()[:2] == (118, 1)
+
+
 def test_a_changed_cell_default_or_module_constant_uninstalls():
     a = 2.0
     f = ready(lambda x: x * a, 2.0, scales=(2.0,))

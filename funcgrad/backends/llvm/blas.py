@@ -1,18 +1,19 @@
 """BLAS and LAPACK by the addresses that SciPy hands out for Cython.
 
-A routine is an external symbol of the module; its address is registered when the module is
-compiled. All arguments are pointers, as Fortran has them.
+A routine is an external symbol of the module; its address is given when the module is loaded. All
+arguments are pointers, as Fortran has them.
 """
 
 from __future__ import annotations
 
 import ctypes
+import re
 from functools import lru_cache
 from typing import Any
 
 from funcgrad.backends.llvm.ir import Function, Module, Value
 
-__all__ = ["address", "gemm", "routine", "settle"]
+__all__ = ["address", "gemm", "routine", "symbols"]
 
 
 @lru_cache(maxsize=256)
@@ -36,12 +37,10 @@ def routine(module: Module, name: str, count: int) -> str:
     return symbol
 
 
-def settle(text: str, add_symbol: Any) -> None:
-    """Register the address of every routine that a module's text mentions."""
-    import re
-
-    for name in set(re.findall(r"@fg_lapack_(\w+)", text)):
-        add_symbol(f"fg_lapack_{name}", address(name))
+def symbols(text: str) -> dict[str, int]:
+    """The address of every routine that a module's text mentions, by its symbol."""
+    found = set(re.findall(r"@fg_lapack_(\w+)", text))
+    return {f"fg_lapack_{name}": address(name) for name in sorted(found)}
 
 
 def number(f: Function, type: str, value: Any) -> Value:

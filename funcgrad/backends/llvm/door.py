@@ -56,7 +56,7 @@ KINDS = {name: i for i, name in enumerate(("array", "scalar", "bool", float, int
 _NUMBERS = {"kind", "word", "rank", "bytes", "size"}  # the other columns are addresses
 
 # Offsets in C structures: tuple items; numbers; types of objects; arrays; dtypes.
-_ITEMS, _NUMBER, _TYPE = 24, 16, 8
+_ITEMS, _NUMBER, _TYPE = tuple.__basicsize__, 16, 8  # CPython 3.14 keeps a hash in tuples
 _DATA, _RANK, _DIMS, _DESCR, _FLAGS = 16, 24, 32, 56, 64
 _KIND, _KIND_BITS = 24, ~0xFF000000
 _PLAIN = 0x101  # C-contiguous, aligned

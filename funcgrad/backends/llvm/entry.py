@@ -40,7 +40,9 @@ def doors() -> str | None:
         return "objects of this Python have another layout"
     probe = np.zeros((2, 3), np.float32)
     start, descr = id(probe), _read(ctypes.c_int64, id(probe) + 56)
+    pair = (probe, None)
     seen = (
+        _read(ctypes.c_int64, id(pair) + tuple.__basicsize__) == start,
         _read(ctypes.c_int64, start + 16) == probe.ctypes.data,
         _read(ctypes.c_int, start + 24) == 2,
         [_read(ctypes.c_int64, _read(ctypes.c_int64, start + 32) + 8 * k) for k in (0, 1)]
@@ -84,7 +86,7 @@ def _allocator(type: Any) -> int:
 
 @lru_cache(maxsize=1)
 def _door() -> int:
-    return machine().addresses(door(), [NAME])[0]
+    return machine().addresses(door(), [NAME], level=0)[0]
 
 
 class _Method(ctypes.Structure):

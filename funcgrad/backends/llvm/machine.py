@@ -7,11 +7,14 @@ optimised; what LLVM refuses raises ``CompileError`` with LLVM's message.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
-__all__ = ["CompileError", "Machine", "available", "machine"]
+from funcgrad.backends.llvm import cache
+
+__all__ = ["Code", "CompileError", "Machine", "available", "machine"]
 
 
 class CompileError(RuntimeError):
@@ -36,10 +39,25 @@ def available() -> str | None:
     return f"no code is generated for {triple}"
 
 
+class Code:
+    """Loaded functions: ``code["name"]`` is an address, good while this object lives."""
+
+    __slots__ = ("_tracker", "addresses", "cached")
+
+    def __init__(self, tracker: Any, names: Sequence[str], cached: bool):
+        self._tracker = tracker
+        self.addresses = {name: int(tracker[name]) for name in names}
+        self.cached = cached  # it came from the disk
+
+    def __getitem__(self, name: str) -> int:
+        return self.addresses[name]
+
+
 class Machine:
     """The processor that programs are compiled for, and the memory of what was compiled."""
 
     def __init__(self) -> None:
+        import llvmlite
         import llvmlite.binding as llvm
 
         self.llvm = llvm
@@ -50,9 +68,17 @@ class Machine:
         features = llvm.get_host_cpu_features()
         self.features = features.flatten()
         self.vector_bits = 512 if features.get("avx512f") else 256 if features.get("avx2") else 128
-        self.target = self._target(2)
-        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self.target)
+        version = ".".join(map(str, llvm.llvm_version_info))
+        self.identity = (llvmlite.__version__, version, self.triple, self.cpu, self.features)
+        self.targets = {level: self._target(level) for level in (0, 1, 2)}
+        self.target = self.targets[2]
+        # JITLink keeps code and constants near each other; it does not know Windows' objects well
+        self.session = llvm.create_lljit_compiler(
+            self._target(2), use_jit_link="windows" not in self.triple, suppress_errors=True
+        )
         self.lock = threading.RLock()
+        self.libraries = count()
+        self.kept: list[Code] = []
 
     def _target(self, level: int) -> Any:
         found = self.llvm.Target.from_triple(self.triple)
@@ -61,16 +87,60 @@ class Machine:
         )
 
     def addresses(self, text: str, names: Sequence[str], level: int = 2) -> list[int]:
-        """Compile a module and return where these functions of it are."""
+        """Compile a module and return where these functions of it are, for good."""
+        code = self.load(text, names, level)
+        self.kept.append(code)
+        return [code[name] for name in names]
+
+    def load(
+        self,
+        text: str,
+        names: Sequence[str],
+        level: int = 2,
+        symbols: Mapping[str, int] | None = None,
+    ) -> Code:
+        """Compile a module, or find it on disk; its code is freed with the object returned.
+
+        ``level`` 0 is ten times as quick to compile as 2, for code that has no inner loops.
+        ``symbols`` are the addresses of functions that it declares and does not define.
+        """
+        key = cache.key_of((*self.identity, str(level), text))
+        data = cache.read(key)
+        if data is not None:
+            try:
+                return self.link(data, names, symbols or {}, cached=True)
+            except CompileError:
+                pass  # of another make, for all its checksum: compile anew
+        with cache.attempt(key) as safe:
+            if not safe:
+                raise CompileError("compiling this program has ended other processes")
+            data = self.compile(text, level)
+        code = self.link(data, names, symbols or {}, cached=False)
+        cache.write(key, data)
+        return code
+
+    def compile(self, text: str, level: int) -> bytes:
+        """A module as an object file."""
         with self.lock:
             module = self.parsed(text)
             self.optimise(module, level)
-            self.engine.add_module(module)
-            self.engine.finalize_object()
-            found = [self.engine.get_function_address(name) for name in names]
-        if not all(found):
-            raise CompileError(f"no code for {[n for n, a in zip(names, found) if not a]}")
-        return found
+            return bytes(self.targets[min(level, 2)].emit_object(module))
+
+    def link(
+        self, data: bytes, names: Sequence[str], symbols: Mapping[str, int], cached: bool
+    ) -> Code:
+        """Load an object file, in a name space of its own."""
+        builder = self.llvm.JITLibraryBuilder().add_object_img(data).add_current_process()
+        for name, address in symbols.items():
+            builder.import_symbol(name, address)
+        for name in names:
+            builder.export_symbol(name)
+        try:
+            with self.lock:
+                tracker = builder.link(self.session, f"funcgrad.{next(self.libraries)}")
+        except RuntimeError as error:
+            raise CompileError(str(error)) from None
+        return Code(tracker, names, cached)
 
     def parsed(self, text: str) -> Any:
         try:
@@ -87,7 +157,12 @@ class Machine:
         options.loop_vectorization = False  # loops are written as vectors already
         options.slp_vectorization = False
         builder = self.llvm.create_pass_builder(self.target, options)
-        builder.getModulePassManager().run(module, builder)
+        if level:
+            passes = builder.getModulePassManager()
+        else:
+            passes = self.llvm.create_new_module_pass_manager()
+            passes.add_sroa_pass()  # variables into registers
+        passes.run(module, builder)
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from funcgrad.backends.llvm import blas
+from funcgrad.backends.llvm import blas, threads
 from funcgrad.backends.llvm.entry import Native
 from funcgrad.backends.llvm.ir import Module
 from funcgrad.backends.llvm.machine import machine
@@ -42,11 +42,13 @@ def native(jaxpr: Jaxpr) -> Native:
     text, arena = lower(jaxpr, _MAIN, here.vector_bits)
     name = f"fg_{hashlib.sha256(text.encode()).hexdigest()[:24]}"
     text = text.replace(f"@{_MAIN}(", f"@{name}(")
-    blas.settle(text, here.llvm.add_symbol)
-    (address,) = here.addresses(text, [name])
+    symbols = blas.symbols(text)
+    if "@parallel(" in text:
+        symbols |= threads.symbols()
+    code = here.load(text, [name], symbols=symbols)
     return Native(
-        address, jaxpr.in_avals, jaxpr.out_avals, arena=arena,
-        release=nanoseconds(jaxpr) > _RELEASE, keep=jaxpr,
+        code[name], jaxpr.in_avals, jaxpr.out_avals, arena=arena,
+        release=nanoseconds(jaxpr) > _RELEASE, keep=(jaxpr, code),
     )  # fmt: skip
 
 
