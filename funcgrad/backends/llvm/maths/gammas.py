@@ -45,8 +45,8 @@ def gammaln(f: Function, x: Value) -> Value:
         s = sine_of_turns(f, fabs(r))
         mirrored = log(f, math.pi / (size * s)) - out.get()
         mirrored = r.eq(0.0).select(math.inf, mirrored)
-        # so close to 0 that the quotient overflows; there log 1/|x| is exact enough
-        mirrored = size.lt(1e-290).select(out.get(), mirrored)
+        # close to 0 it is log 1/|x|, and x² would underflow
+        mirrored = size.lt(1e-20).select(out.get(), mirrored)
         out.set(negative.select(mirrored, out.get()))
     return out.get()
 
@@ -105,7 +105,7 @@ def digamma(f: Function, x: Value) -> Value:
     with f.when(any_lane(negative), likely=False):
         r = turn(f, x)
         mirrored = (out.get() - 1.0 / x) - cotangent(f, r)
-        near = x.gt(-1e-8).select(-1.0 / x - 0.5772156649015329, mirrored)
+        near = x.gt(-1e-9).select(-1.0 / x - 0.5772156649015329, mirrored)
         near = (r.eq(0.0) | x.le(-(2.0**52))).select(math.nan, near)
         out.set(negative.select(near, out.get()))
     return x.eq(0.0).select(
