@@ -71,7 +71,7 @@ def test_every_function_has_its_bound():
 @names
 @dtypes
 def test_errors(name, dtype):
-    error, at = worst(name, dtype, 700)
+    error, at = worst(name, dtype, 1500)
     assert error <= BOUNDS[name], at
 
 
