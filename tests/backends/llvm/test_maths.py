@@ -165,6 +165,22 @@ def assert_alike(name: str, got: np.ndarray, expected: np.ndarray, xs: list[np.n
     assert not wrong, f"{name}: operands, result and what it should be: {wrong[:8]}"
 
 
+@dtypes
+def test_power_with_large_exponents(dtype):
+    """Results over the whole range, from bases close to 1 and far from it, of both signs."""
+    rng = np.random.default_rng(6)
+    log = rng.choice([-1, 1], 900) * 10.0 ** rng.uniform(-7, 2, 900)
+    x = np.exp(np.clip(log, -80, 80)).astype(dtype)
+    with np.errstate(all="ignore"):
+        y = rng.uniform(-750, 720, 900) / np.log(x.astype("f8"))
+    y = np.nan_to_num(np.where(rng.random(900) < 0.3, np.round(y), y)).astype(dtype)
+    x = np.where((y == np.round(y)) & (rng.random(900) < 0.5), -x, x)
+    got = function("power", dtype)(x, y)
+    values = [exact("power", at) for at in zip(x.tolist(), y.tolist())]
+    errors = [ulps(g, v, x.dtype) for g, v in zip(got.tolist(), values)]
+    assert max(errors) <= BOUNDS["power"], (x[np.argmax(errors)], y[np.argmax(errors)])
+
+
 def test_reflection_below_zero():
     """Relative to 3 at least: no formula in use keeps relative errors near the zeros there."""
     rng = np.random.default_rng(5)
