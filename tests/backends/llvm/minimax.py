@@ -109,7 +109,11 @@ FITS = {
         {"double": 56},
     ),
     "lgamma": Fit(
-        lambda w: mp.loggamma(2 + w) / w, lambda w: 1.8, mpf(-0.5), mpf(0.5), {"double": 56}
+        lambda w: mp.loggamma(2 + w) / (w * (w + 1)),
+        lambda w: 2,
+        mpf(-0.75),
+        mpf(0.5),
+        {"double": 56},
     ),
     "stirling": Fit(stirling, lambda v: mp.sqrt(v) / 8, mpf(0), mpf(1) / 64, {"double": 56}),
     "psi": Fit(

@@ -23,15 +23,11 @@ def erfc(x: mpf) -> Any:
     return mp.erfc(x) if abs(x) < 60 else mpf(0 if x > 0 else 2)
 
 
-def log(x: mpf) -> Any:
-    return mp.log(x)
-
-
 CASES: dict[str, Case] = {
     "exp": Case(mp.exp, [(-1, 1), (-750, 715), (-110, 90)]),
     "exp2": Case(lambda x: mp.power(2, x), [(-1, 1), (-1080, 1030), (-152, 130)]),
     "expm1": Case(mp.expm1, [(-1, 1), (-45, 100), (700, 710), (-0.6, -0.2), (0.3, 1.2)]),
-    "log": Case(log, [(0.5, 2), (0.99, 1.01), (0, 100)], domain=(0, np.inf)),
+    "log": Case(mp.log, [(0.5, 2), (0.99, 1.01), (0, 100)], domain=(0, np.inf)),
     "log2": Case(
         lambda x: mp.log(x) / mp.ln2, [(0.5, 2), (0.99, 1.01), (0, 100)], domain=(0, np.inf)
     ),
@@ -80,6 +76,45 @@ CASES: dict[str, Case] = {
 }
 
 
+# Where results overflow, become subnormal or vanish, and where one formula follows another.
+THRESHOLDS: dict[str, list[float]] = {
+    "exp": [709.7827128933841, -708.396418532264, -745.1332191019411,
+            88.72284, -87.33655, -103.97208],
+    "exp2": [1024, -1022, -1074, -1075, 128, -126, -149, -150, 0.5],
+    "expm1": [709.7827128933841, 88.72284, -37.5, -17.4, 0.34657359, -0.34657359],
+    "log": [1, 0.7071067811865476, 1.4142135623730951, 2.0**-1022, 2.0**-126],
+    "sin": [2.0**26, 2.0**15, 0.7853981633974483, 3.141592653589793, 6381956970095103 * 2.0**797],
+    "arcsin": [0.5, 1],
+    "arctan": [1],
+    "sinh": [1, 710.4758600739439, 89.41599],
+    "tanh": [0.55, 19.06, 9.01],
+    "arcsinh": [2.0**30, 2.0**14],
+    "arccosh": [1, 2.0**30, 2.0**14],
+    "arctanh": [1, 2.0**-54],
+    "erf": [1, 5.92, 3.92],
+    "erfc": [0.5, 0.75, 26.543258, 27.226017, 9.19, 10.05],
+    "ndtr": [1.0606601717798212, -37.519379, -38.48, -12.9, -14.1],
+    "gammaln": [0.5, 1, 1.25, 2, 2.5, 8],
+    "digamma": [1, 1.4616321449683623, 2, 8],
+}  # fmt: skip
+SAME = {"log2": "log", "log10": "log", "log1p": "log", "cos": "sin", "tan": "sin", "cosh": "sinh",
+        "arccos": "arcsin", "expit": "exp", "softplus": "exp"}  # fmt: skip
+
+
+def thresholds(name: str, dtype: Any) -> np.ndarray:
+    """Each with its neighbours, and its negative."""
+    dtype = np.dtype(dtype)
+    middle = np.array(THRESHOLDS.get(SAME.get(name, name), []), dtype)
+    near = [middle]
+    for end in (np.inf, -np.inf):
+        x = middle
+        for _ in range(2):
+            x = np.nextafter(x, dtype.type(end))
+            near.append(x)
+    x = np.concatenate(near)
+    return np.concatenate([x, -x])
+
+
 def any_bits(rng: np.random.Generator, dtype: Any, count: int) -> np.ndarray:
     """Random patterns of bits: every exponent, subnormals among them, is as likely."""
     dtype = np.dtype(dtype)
@@ -89,19 +124,25 @@ def any_bits(rng: np.random.Generator, dtype: Any, count: int) -> np.ndarray:
 
 def points(name: str, dtype: Any, count: int, seed: int = 0) -> list[np.ndarray]:
     """One array for each operand: half bit patterns, half dense points; within the domain."""
-    case, rng = CASES[name], np.random.default_rng(seed)
+    with np.errstate(all="ignore"):  # from doubles to floats
+        return _points(CASES[name], thresholds(name, dtype), dtype, count, seed)
+
+
+def _points(case: Case, edges: Any, dtype: Any, count: int, seed: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    edges = edges if case.operands == 1 else []
     share = count // (2 * len(case.ranges)) + 1
     out = []
     for _ in range(case.operands):
         dense = [rng.uniform(*limits, share) for limits in case.ranges]
-        x = np.concatenate([any_bits(rng, dtype, count // 2), *dense]).astype(dtype)
+        x = np.concatenate([any_bits(rng, dtype, count // 2), *dense, edges]).astype(dtype)
         low, high = case.domain
         x = np.where((x < low) | (x > high), np.abs(x) if high == np.inf else 1 / x, x)
         out.append(x[rng.permutation(len(x))] if case.operands > 1 else x)
     keep = np.logical_and.reduce(
         [np.isfinite(x) & (x >= case.domain[0]) & (x <= case.domain[1]) for x in out]
     )
-    return [np.where(keep, x, dtype(1)).astype(dtype) for x in out]
+    return [np.where(keep, x, np.dtype(dtype).type(1)).astype(dtype) for x in out]
 
 
 def exact(name: str, xs: tuple[float, ...]) -> Any:

@@ -58,7 +58,7 @@ TABLE: dict[str, Entry] = {
     "arctanh": Entry(hyperbolic.arctanh),
     "sqrt": Entry(roots.sqrt),
     "cbrt": Entry(roots.cbrt),
-    "hypot": Entry(roots.hypot, widens=True),
+    "hypot": Entry(roots.hypot, widens=True, of_singles=roots.hypot_of_singles),
     "power": Entry(powers.power, 4.0, widens=True, of_singles=powers.power_of_singles),
     "softplus": Entry(sums.softplus),
     "logaddexp": Entry(sums.logaddexp),

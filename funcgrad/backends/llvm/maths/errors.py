@@ -10,6 +10,7 @@ from funcgrad.backends.llvm.maths.common import (
     fabs,
     kind,
     poly,
+    quick_two_sum,
     scaled,
     split,
     two_product,
@@ -36,7 +37,7 @@ def erf(f: Function, x: Value) -> Value:
 def tail(
     f: Function, a: Value, a_low: Value | None, square: Value, low: Value
 ) -> tuple[Value, ...]:
-    """erfc(a + a_low) = 2^n (1 + p) (g + h) for a >= 0: returns n, p, g and h.
+    """erfc(a + a_low) = 2^n (1 + p + q) (g + h) for a >= 0: returns n, p, q, g, h.
 
     e^-a² times H(t)/(1 + 2a) with t = (a-4)/(a+4), after Shepherd and Laframboise (1981); both
     quotients come from one division.
@@ -54,11 +55,13 @@ def tail(
     slip = f.fma(a, 2.0, 1.0 - up)
     slip = slip if a_low is None else f.fma(a_low, 2.0, slip)
     h = (f.fma(-g, up, top) + f.fma(-g, slip, top_low)) * over
-    return n, p, g, f.fma(g, q, h)
+    return n, p, q, g, h
 
 
-def assembled(f: Function, n: Value, p: Value, g: Value, h: Value) -> Value:
-    return scaled(f, g + f.fma(g, p, h), n)
+def assembled(f: Function, n: Value, p: Value, q: Value, g: Value, h: Value) -> Value:
+    """2^n (1 + p + q) (g + h)."""
+    e, e_low = quick_two_sum(1.0, p)
+    return scaled(f, f.fma(g, e, f.fma(g, e_low + q, h * e)), n)
 
 
 def small_erfc(f: Function, x: Value) -> Value:
@@ -86,8 +89,8 @@ def ndtr(f: Function, x: Value) -> Value:
     a = size * root
     a_low = f.fma(size, root, -a) + size * root_low
     square, low = two_product(f, size * 0.5, size)
-    n, p, g, h = tail(f, a, a_low, square, low)
-    far = assembled(f, n - 1.0, p, g, h)
+    n, *parts = tail(f, a, a_low, square, low)
+    far = assembled(f, n - 1.0, *parts)
     out = x.gt(0.0).select(1.0 - far, far)
     near = f.fma(x.lt(0.0).select(-a_low, a_low), 0.75, small_erfc(f, with_sign(a, -x))) * 0.5
     return a.lt(0.75).select(near, out)

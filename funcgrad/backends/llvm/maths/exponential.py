@@ -47,11 +47,12 @@ def exp_reduced(f: Function, x: Value) -> tuple[Value, Value, float]:
 
 
 def long_exp_parts(f: Function, x: Value, low: Value | float) -> tuple[Value, Value, Value]:
-    """n, p and q with e^(x + low) = 2^n (1 + p + q): q is what rounding r loses."""
+    """n, p and q with e^(x + low) = 2^n (1 + p + q): q is what rounding r and p loses."""
     n, exact, step = exp_reduced(f, x)
     low = f.fma(n, step, low)
     r, lost = quick_two_sum(exact, low)
-    return n, f.fma(r * r, poly(f, "exp", r), r), lost
+    p, more = quick_two_sum(r, r * r * poly(f, "exp", r))
+    return n, p, lost + more
 
 
 def exp(f: Function, x: Value) -> Value:
@@ -93,6 +94,11 @@ def expm1(f: Function, x: Value) -> Value:
 
 
 def expit(f: Function, x: Value) -> Value:
-    """1 / (1 + e^-x), from e^-|x|, which cannot overflow."""
+    """1 / (1 + e^-x), from e^-|x|, which cannot overflow; the quotient's error is made good."""
     e = exp(f, -fabs(x))
-    return x.lt(0.0).select(e, 1.0) / (e + 1.0)
+    under, lost = quick_two_sum(f.lift(1.0, x.type), e)
+    inverse = 1.0 / under
+    top = x.lt(0.0).select(e, 1.0)
+    q = top * inverse
+    left = f.fma(-q, lost, f.fma(-q, under, top))
+    return f.fma(left, inverse, q)

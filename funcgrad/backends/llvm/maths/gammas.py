@@ -45,8 +45,8 @@ def gammaln(f: Function, x: Value) -> Value:
         s = sine_of_turns(f, fabs(r))
         mirrored = log(f, math.pi / (size * s)) - out.get()
         mirrored = r.eq(0.0).select(math.inf, mirrored)
-        # so close to 0 that the quotient overflows; there log 1/|x| is exact enough
-        mirrored = size.lt(1e-290).select(out.get(), mirrored)
+        # close to 0 it is log 1/|x|, and x² would underflow
+        mirrored = size.lt(1e-20).select(out.get(), mirrored)
         out.set(negative.select(mirrored, out.get()))
     return out.get()
 
@@ -63,11 +63,14 @@ def sine_of_turns(f: Function, r: Value) -> Value:
 
 
 def positive_gammaln(f: Function, x: Value) -> Value:
-    """Below 8, log Γ(y) ± log p with y in [1.5, 2.5] and p a product of the steps between."""
+    """Below 8, log Γ(y) ± log p with y in [1.25, 2.5] and p a product of the steps between.
+
+    log Γ(2 + w) is w (w + 1) times a polynomial: both its zeros are kept.
+    """
     large = x.ge(8.0)
     w, p, sign = moved(f, x)
     logarithm = log_of(f, large.select(x, p))
-    near = f.fma(w, poly(f, "lgamma", w), logarithm * sign)
+    near = f.fma(w * (w + 1.0), poly(f, "lgamma", w), logarithm * sign)
     t = 1.0 / large.select(x, 8.0)
     # (x - 1/2) log x - x, where log x - 1 saves the largest cancellation
     rest = f.fma(t, poly(f, "stirling", t * t), LOG_2PI_HALF - 0.5)
@@ -78,12 +81,12 @@ def positive_gammaln(f: Function, x: Value) -> Value:
 
 
 def moved(f: Function, x: Value) -> tuple[Value, Value, Value]:
-    """w = y - 2 in [-1/2, 1/2] with x - y whole, the product p of the steps, the sign of log p.
+    """w = y - 2 in [-0.75, 0.5] with x - y whole, the product p of the steps, the sign of log p.
 
     Where x grows to y, w comes from x itself: x + 1 would lose a bit next to the zero at 1.
     """
     one = f.lift(1.0, x.type)
-    low, lower = x.lt(1.5), x.lt(0.5)
+    low, lower = x.lt(1.25), x.lt(0.5)
     up = x * lower.select(x + 1.0, one)
     y, down = x, one
     for _ in range(6):
@@ -105,7 +108,7 @@ def digamma(f: Function, x: Value) -> Value:
     with f.when(any_lane(negative), likely=False):
         r = turn(f, x)
         mirrored = (out.get() - 1.0 / x) - cotangent(f, r)
-        near = x.gt(-1e-8).select(-1.0 / x - 0.5772156649015329, mirrored)
+        near = x.gt(-1e-9).select(-1.0 / x - 0.5772156649015329, mirrored)
         near = (r.eq(0.0) | x.le(-(2.0**52))).select(math.nan, near)
         out.set(negative.select(near, out.get()))
     return x.eq(0.0).select(

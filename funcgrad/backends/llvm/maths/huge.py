@@ -43,8 +43,17 @@ def _scaled_two_over_pi(bits: int) -> int:
 
 
 def payne_hanek(f: Function) -> None:
-    """(x, out): stores r, its low part, and the count of quarter turns modulo 4, all doubles."""
-    x, out = f.args
+    """(source, out, n): for n doubles the remainders r, their low parts, and the counts of quarter
+    turns modulo 4, each n doubles."""
+    source, out, n = f.args
+    with f.loop(0, n) as i:
+        found = reduction(f, f.load("double", f.at(source, i, "double")))
+        for j, value in enumerate(found):
+            f.store(value, f.at(out, n * j + i, "double"))
+    f.ret()
+
+
+def reduction(f: Function, x: Value) -> tuple[Value, Value, Value]:
     word = x.bitcast("i64")
     E = (word.shr(52) & 0x7FF) - 1075
     M = (word & ((1 << 52) - 1)) | (1 << 52)
@@ -67,11 +76,7 @@ def payne_hanek(f: Function) -> None:
     flip = negative.cast("zext", "i64") ^ word.shr(63)
     sign = flip.eq(0).select(1.0, f.lift(-1.0, "double"))
     count = word.lt(0).select(0 - turns, turns) & 3
-    for i, value in enumerate(
-        [top * sign, ((r - top) + rest) * sign, count.cast("sitofp", "double")]
-    ):
-        f.store(value, f.at(out, i, "double"))
-    f.ret()
+    return top * sign, ((r - top) + rest) * sign, count.cast("sitofp", "double")
 
 
 def product(f: Function, M: Value, E: Value) -> tuple[Value, Value]:

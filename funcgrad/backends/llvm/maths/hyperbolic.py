@@ -7,10 +7,12 @@ import math
 from funcgrad.backends.llvm.ir import Function, Value
 from funcgrad.backends.llvm.maths.common import (
     DOUBLE,
+    LN2,
     fabs,
     kind,
     poly,
     quick_two_sum,
+    split,
     two_sum,
     with_sign,
 )
@@ -57,8 +59,6 @@ def arcsinh(f: Function, x: Value) -> Value:
 
 def shifted_log(f: Function, x: Value, huge: Value, v: Value, lost: Value) -> Value:
     """log(1 + v + lost), or log 2x where x is huge; x as it is where it is infinite or NaN."""
-    from funcgrad.backends.llvm.maths.common import LN2, split
-
     u, c = two_sum(f.lift(1.0, x.type), v)
     u = huge.select(x, u)
     out = log_of(f, u, huge.select(0.0, c + lost)) + huge.select(split(LN2, kind(x))[0],

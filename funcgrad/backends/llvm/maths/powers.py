@@ -57,7 +57,8 @@ def power(f: Function, x: Value, y: Value) -> Value:
     w, w_low = long_log2(f, size)
     e = exponent(f, size, y, w)
     e_low = f.fma(y, w, -e) + y * w_low
-    e_low = fabs(e).lt(1100.0).select(e_low, 0.0)
+    usable = fabs(e).lt(1100.0) & fabs(e).gt(0.0)  # else it may be infinity times 0
+    e_low = usable.select(e_low, 0.0)
     return with_specials(f, x, y, exp2_of(f, e, e_low))
 
 

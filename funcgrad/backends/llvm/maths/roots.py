@@ -16,7 +16,7 @@ from funcgrad.backends.llvm.maths.common import (
     with_sign,
 )
 
-__all__ = ["cbrt", "hypot", "sqrt"]
+__all__ = ["cbrt", "hypot", "hypot_of_singles", "sqrt"]
 
 
 def sqrt(f: Function, x: Value) -> Value:
@@ -52,18 +52,15 @@ def cbrt(f: Function, x: Value) -> Value:
 
 
 def hypot(f: Function, x: Value, y: Value) -> Value:
-    """√(x²+y²) of operands brought into the middle of the range."""
+    """√(x²+y²) of doubles brought into the middle of the range, x² in two parts."""
     ax, ay = fabs(x), fabs(y)
-    swap = ay.gt(ax)
-    a, b = swap.select(ay, ax), swap.select(ax, ay)
+    a = ay.gt(ax).select(ay, ax)
+    b = ay.gt(ax).select(ax, ay)
+    big, small = a.gt(2.0**500), a.lt(2.0**-400)
     one = f.lift(1.0, x.type)
-    if kind(x) is DOUBLE:
-        big, small = a.gt(2.0**500), a.lt(2.0**-400)
-        scale = big.select(2.0**-600, small.select(2.0**600, one))
-        back = big.select(2.0**600, small.select(2.0**-600, one))
-        a, b = a * scale, b * scale
-    else:
-        back = one
+    scale = big.select(2.0**-600, small.select(2.0**600, one))
+    back = big.select(2.0**600, small.select(2.0**-600, one))
+    a, b = a * scale, b * scale
     square, low = two_product(f, a, a)
     low = f.fma(b, b, low)
     total = square + low
@@ -71,5 +68,15 @@ def hypot(f: Function, x: Value, y: Value) -> Value:
     # one Newton step with the exact remainder
     left = (square - total) + low + f.fma(-root, root, total)
     out = total.gt(0.0).select(root + left / (root + root), root) * back
-    infinite = ax.eq(math.inf) | ay.eq(math.inf)
+    return with_infinities(x, y, out)
+
+
+def hypot_of_singles(f: Function, x: Value, y: Value) -> Value:
+    """Of doubles that hold floats, and whose result is rounded to one: no square overflows."""
+    return with_infinities(x, y, f.intrinsic("sqrt", f.fma(x, x, y * y)))
+
+
+def with_infinities(x: Value, y: Value, out: Value) -> Value:
+    """Infinite where one operand is, even beside a NaN."""
+    infinite = fabs(x).eq(math.inf) | fabs(y).eq(math.inf)
     return infinite.select(math.inf, (x.is_nan() | y.is_nan()).select(x + y, out))

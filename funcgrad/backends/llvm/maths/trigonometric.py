@@ -56,18 +56,13 @@ def far(f: Function, x: Value, *near: Value) -> tuple[Value, Value, Value]:
 def by_lanes(f: Function, x: Value, large: Value) -> tuple[Value, Value, Value]:
     """Every lane's reduction; where the argument is not large, that of 2^30."""
     k, n = kind(x), lanes(x.type)
-    f.module.once("fg_payne_hanek", "void", ["double", "ptr"], payne_hanek,
-                  attributes="nounwind willreturn noinline cold")  # fmt: skip
+    f.module.once("fg_payne_hanek", "void", ["ptr", "ptr", "i64"], payne_hanek,
+                  attributes="nounwind willreturn noinline cold optsize")  # fmt: skip
     wide = large.select(x, 2.0**30).cast("fpext", "double")
-    source = f.alloca("double", max(n, 2))
-    columns = [f.alloca("double", max(n, 2)) for _ in range(3)]
-    out = f.alloca("double", 4)
+    source, out = f.alloca("double", max(n, 2)), f.alloca("double", 3 * n)
     f.store(wide, source, align=8)
-    with f.loop(0, n) as i:
-        f.call("fg_payne_hanek", "void", f.load("double", f.at(source, i, "double")), out)
-        for j, column in enumerate(columns):
-            f.store(f.load("double", f.at(out, j, "double")), f.at(column, i, "double"))
-    r, low, turns = [f.load(wide.type, column, align=8) for column in columns]
+    f.call("fg_payne_hanek", "void", source, out, f.const("i64", n))
+    r, low, turns = [f.load(wide.type, f.at(out, j * n, "double"), align=8) for j in range(3)]
     count = integers(turns.cast("fptrunc", k.float) + k.magic)
     if k is DOUBLE:
         return r, low, count
