@@ -122,9 +122,22 @@ class Machine:
     def compile(self, text: str, level: int) -> bytes:
         """A module as an object file."""
         with self.lock:
-            module = self.parsed(text)
-            self.optimise(module, level)
+            module = self.optimised(text, level)
             return bytes(self.targets[min(level, 2)].emit_object(module))
+
+    def optimised(self, text: str, level: int) -> Any:
+        """The optimised module. LLVM's unrolling of loops over short vectors can leave a program
+        that its own verifier refuses (and would end the process at the next step): such a one is
+        optimised again without."""
+        for unroll in (True, False):
+            module = self.parsed(text)
+            self.optimise(module, level, unroll)
+            try:
+                module.verify()
+                return module
+            except RuntimeError as error:
+                reason = str(error)
+        raise CompileError(reason)
 
     def link(
         self, data: bytes, names: Sequence[str], symbols: Mapping[str, int], cached: bool
@@ -152,8 +165,9 @@ class Machine:
         module.data_layout = str(self.target.target_data)
         return module
 
-    def optimise(self, module: Any, level: int) -> None:
+    def optimise(self, module: Any, level: int, unroll: bool = True) -> None:
         options = self.llvm.create_pipeline_tuning_options(speed_level=level)
+        options.loop_unrolling = unroll
         options.loop_vectorization = False  # loops are written as vectors already
         options.slp_vectorization = False
         builder = self.llvm.create_pass_builder(self.target, options)
