@@ -58,6 +58,10 @@ FITS = {
     # e^r = 1 + r + r² exp(r); 2^r = 1 + r exp2(r)
     "exp": Fit(lambda r: (mp.expm1(r) - r) / r**2, identity, -mp.log(2) / 2, mp.log(2) / 2, SHORT),
     "exp2": Fit(lambda r: mp.expm1(r * mp.log(2)) / r, identity, mpf(-0.5), mpf(0.5), SHORT),
+    # the same in doubles that are to be rounded to floats
+    "exp2_single": Fit(
+        lambda r: mp.expm1(r * mp.log(2)) / r, identity, mpf(-0.5), mpf(0.5), {"double": 36}
+    ),
     # log (1+s)/(1-s) = 2s + s z log(z); for power one term more is split off
     "log": Fit(lambda z: 2 * odd(mp.atanh)(z), lambda z: z / 2, mpf(0), mpf("0.02944"), BOTH),
     "log_long": Fit(

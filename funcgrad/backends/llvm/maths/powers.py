@@ -6,18 +6,20 @@ import math
 
 from funcgrad.backends.llvm.ir import Function, Value
 from funcgrad.backends.llvm.maths.common import (
+    LOG2_E,
     at_least,
     at_most,
     fabs,
     integers,
     kind,
     poly,
+    power_of_two,
     quick_two_sum,
     scaled,
     split,
     two_product,
 )
-from funcgrad.backends.llvm.maths.logarithm import log_in_base, split_exponent
+from funcgrad.backends.llvm.maths.logarithm import series, split_exponent
 
 __all__ = ["power", "power_of_singles"]
 
@@ -63,10 +65,15 @@ def power(f: Function, x: Value, y: Value) -> Value:
 
 
 def power_of_singles(f: Function, x: Value, y: Value) -> Value:
-    """For doubles that are to be rounded to floats: here a plain logarithm is exact enough."""
-    size = fabs(x)
-    e = exponent(f, size, y, log_in_base(f, size, 2))
-    return with_specials(f, x, y, exp2_of(f, e, None))
+    """For doubles that are to be rounded to floats: plain logarithms and short polynomials do."""
+    size, k = fabs(x), kind(x)
+    n, m = split_exponent(f, size)
+    half, rest = series(f, m - 1.0)
+    w = f.fma((m - 1.0) - (half - rest), split(LOG2_E, k)[0], n)
+    e = at_least(at_most(exponent(f, size, y, w), 1000.0), -1000.0)
+    n = (e + k.magic) - k.magic
+    out = f.fma(poly(f, "exp2_single", e - n), e - n, 1.0)
+    return with_specials(f, x, y, out * power_of_two(n + (k.magic + k.bias), k))
 
 
 def exponent(f: Function, size: Value, y: Value, w: Value) -> Value:
@@ -75,11 +82,11 @@ def exponent(f: Function, size: Value, y: Value, w: Value) -> Value:
     return size.eq(1.0).select(0.0, y * w)
 
 
-def exp2_of(f: Function, e: Value, low: Value | None) -> Value:
+def exp2_of(f: Function, e: Value, low: Value) -> Value:
     k = kind(e)
     e = at_least(at_most(e, 1025.0), -1080.0)
     n = (e + k.magic) - k.magic
-    r = e - n if low is None else (e - n) + low
+    r = (e - n) + low
     return scaled(f, f.fma(poly(f, "exp2", r), r, 1.0), n)
 
 
