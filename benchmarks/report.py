@@ -93,9 +93,15 @@ def _entry(cells: list[dict], peer: str, column: tuple[str, str, str]) -> str:
     )
 
 
+def _worst(agreement: str) -> tuple[bool, float]:
+    """Unchecked is worse than any distance."""
+    unchecked = agreement == "unchecked"
+    return unchecked, 0.0 if unchecked or not agreement else float(agreement)
+
+
 def _agreement(cells: list[dict], peer: str) -> str:
     found = [c.get("agrees", "") for c in cells if c["peer"] == peer and c["status"] == "ok"]
-    return max(found, default="", key=lambda text: (text == "unchecked", text and float(text)))
+    return max(found, default="", key=_worst)
 
 
 def _case_rows(case: str, cells: list[dict]) -> list[list[str]]:

@@ -199,7 +199,24 @@ def _full(s: _Simplifier, eqn: Eqn, invars: tuple[Atom, ...]) -> Atom | None:
     return None
 
 
+def _embed(s: _Simplifier, eqn: Eqn, invars: tuple[Atom, ...]) -> Atom | None:
+    """Values that fill all of the array only have another shape."""
+    (v,), out = invars, eqn.outvars[0]
+    if v.aval.shape != index_shape(out.aval.shape, eqn.params["items"]):
+        return None
+    if v.aval.size != out.aval.size or any(
+        i.__class__ is tuple and i[2] not in (None, 1) for i in eqn.params["items"]
+    ):
+        return None
+    new = Eqn(reshape, (v,), {"shape": out.aval.shape}, eqn.outvars, eqn.source)
+    found = _reshape(s, new, (v,))
+    if found is None:
+        s.emit(new, (v,), new.outvars)
+        found = s.env.get(out, out)
+    return found
+
+
 _RULES: dict[Any, Any] = {
     reduce_sum: sum_of_products, reshape: _reshape, transpose: _transpose,
-    broadcast_to: _broadcast, full: _full,
+    broadcast_to: _broadcast, full: _full, embed: _embed,
 }  # fmt: skip
