@@ -58,16 +58,18 @@ def call(module: Module, f: Function, name: str, *args: Value) -> None:
     f.call(routine(module, name, len(args)), "void", *args)
 
 
-def gemm(module: Module, f: Function, type: str, plan: Any, a: Value, b: Value, c: Value) -> None:
-    """C = A B, row by row: to Fortran it is C^T = B^T A^T."""
-    m, n, k = plan.m, plan.n, plan.k
+def gemm(
+    module: Module, f: Function, type: str, plan: Any, a: Value, b: Value, c: Value, adds: bool
+) -> None:
+    """C = A B (or C += A B), row by row: to Fortran it is C^T = B^T A^T."""
+    m, n, (k,) = plan.m, plan.n, plan.k
     b_plain, a_plain = n.b == 1, k.a == 1
     ldb, lda = (k.b if b_plain else n.b), (m.a if a_plain else k.a)
-    one, zero = number(f, type, 1.0), number(f, type, 0.0)
+    one, keep = number(f, type, 1.0), number(f, type, float(adds))
     sizes = [number(f, "i32", x.n) for x in (n, m, k)]
     lds = [number(f, "i32", max(1, x)) for x in (ldb, lda, m.c)]
     call(
         module, f, "dgemm" if type == "double" else "sgemm",
         letter(f, "N" if b_plain else "T"), letter(f, "N" if a_plain else "T"),
-        *sizes, one, b, lds[0], a, lds[1], zero, c, lds[2],
+        *sizes, one, b, lds[0], a, lds[1], keep, c, lds[2],
     )  # fmt: skip

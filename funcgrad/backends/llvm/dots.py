@@ -6,6 +6,7 @@ with strides for all of them, so that transposed operands are read where they li
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any, NamedTuple
 
@@ -14,14 +15,16 @@ from funcgrad.backends.llvm.elements import register_type
 from funcgrad.backends.llvm.handler import Handler
 from funcgrad.backends.llvm.ir import Function, Local, Value, vector
 from funcgrad.backends.llvm.lanes import load_lanes, store_lanes
+from funcgrad.backends.llvm.places import copy_strided
 from funcgrad.backends.llvm.reduce import folded
 from funcgrad.compiler.views import View, contiguous
 from funcgrad.ir.jaxpr import Var
 
 __all__ = ["HANDLERS"]
 
-_ROWS = 4  # rows of the result that are computed side by side
-_BLAS = 40**3  # multiplications from which BLAS is faster
+_HELD = 131_072  # bytes of the second operand that stay in the cache while rows pass by
+_UNROLLED = 2  # steps of a sum that are written side by side
+_NARROW = 16  # columns side by side below which copying the second operand pays
 
 
 class Axis(NamedTuple):
@@ -39,7 +42,7 @@ class Plan(NamedTuple):
     around: list[Axis]
     m: Axis
     n: Axis
-    k: Axis
+    k: list[Axis]  # the summed axes, innermost last
 
 
 # -- axes --------------------------------------------------------------------------------------
@@ -71,10 +74,9 @@ def _joined(shape: list[int], *walks: list[int]) -> list[tuple[int, ...]]:
     return out
 
 
-def _plan(eqn: Any, x: View, y: View) -> Plan | None:
-    """The loops of a contraction, or None where the summed axes are no single walk."""
+def _plan(eqn: Any, x: View, y: View, out: tuple[int, ...]) -> Plan:
+    """The loops of a contraction; ``out`` are the strides of the result."""
     (xb, xf, xs), (yb, yf, ys) = _groups(eqn)
-    out = contiguous(eqn.outvars[0].aval.shape)
     nb, nf = len(xb), len(xf)
     shape, a = _picked(x, xb)
     batch = _joined(shape, a, _picked(y, yb)[1], list(out[:nb]))
@@ -84,12 +86,10 @@ def _plan(eqn: Any, x: View, y: View) -> Plan | None:
     columns = [(n, 0, s, c) for n, s, c in _joined(shape, b, list(out[nb + nf :]))]
     shape, a = _picked(x, xs)
     summed = _joined(shape, a, _picked(y, ys)[1])
-    if len(summed) > 1:
-        return None
     one = (1, 0, 0, 0)
     m = rows.pop() if rows else one
     n = columns.pop() if columns else one
-    k = Axis(*summed[0], 0) if summed else Axis(*one)
+    k = [Axis(*axis, 0) for axis in summed] or [Axis(*one)]
     around = [Axis(*axis) for axis in (*batch, *rows, *columns)]
     return Plan(around, Axis(*m), Axis(*n), k)
 
@@ -106,33 +106,51 @@ def _refuses(eqn: Any) -> str | None:
 
 def _write(s: Any, eqn: Any) -> None:
     (out,) = eqn.outvars
-    x, y = eqn.invars
-    views, pointers = [], []
-    for v in (x, y):
-        pointer, view = s.address(v)
-        views.append(view)
-        pointers.append(pointer)
-    plan = _plan(eqn, *views)
-    if plan is None:  # lay both out as batch, free, summed
-        for i, (v, axes) in enumerate(zip((x, y), _groups(eqn), strict=True)):
-            pointers[i], views[i] = _arranged(s, views[i], sum(axes, ()), v.aval)
-        plan = _plan(eqn, *views)
-    assert plan is not None
     c = s.allocate(out) if not s.small(out) else s.f.alloca(register_type(out.aval.dtype), 16)
-    _Product(s, plan, out.aval.dtype, pointers, views).call(c)
+    product(s, eqn, c, contiguous(out.aval.shape), adds=False)
     if s.small(out):
         s.bind(out, load_lanes(s.f, c, 1, out.aval.size, out.aval.dtype))
 
 
-def _arranged(s: Any, view: View, axes: tuple[int, ...], aval: Any) -> tuple[Value, View]:
+def product(s: Any, eqn: Any, c: Value, steps: tuple[int, ...], adds: bool) -> None:
+    """The contraction into (``adds``: onto) memory with these strides."""
+    operands = [s.address(v) for v in eqn.invars[-2:]]
+    pointers, views = [p for p, _ in operands], [v for _, v in operands]
+    plan = _plan(eqn, *views, steps)
+    width = prod(eqn.invars[-1].aval.shape[i] for i in _groups(eqn)[1][1])
+    if width > plan.n.n and plan.n.n < _NARROW:  # the columns lie apart: bring them together
+        pointers[1], views[1] = _arranged(s, views[1], _by_rows(_groups(eqn)[1]))
+        plan = _plan(eqn, *views, steps)
+    if _for_blas(plan, eqn.outvars[0].aval.dtype) and len(plan.k) > 1:
+        for i, axes in enumerate(_groups(eqn)):
+            order = sum(axes, ()) if i == 0 else _by_rows(axes)
+            pointers[i], views[i] = _arranged(s, views[i], order)
+        plan = _plan(eqn, *views, steps)
+    _Product(s, plan, eqn.outvars[0].aval.dtype, pointers, views, adds).call(c)
+
+
+def _by_rows(axes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """The axes of the second operand as batch, summed, free: its rows are the summed axis."""
+    batch, free, summed = axes
+    return (*batch, *summed, *free)
+
+
+def _for_blas(plan: Plan, dtype: Any) -> bool:
+    """Large products whose second operand leaves the cache between two uses."""
+    k = prod(axis.n for axis in plan.k)
+    held = k * plan.n.n * dtype.itemsize
+    return bool(min(plan.m.n, plan.n.n) > 8 and k > 8 and held > _HELD and plan.n.c <= 1)
+
+
+def _arranged(s: Any, view: View, axes: tuple[int, ...]) -> tuple[Value, View]:
     """A copy with its axes in this order, seen with the axes in their old places."""
     moved = View(view.root, view.offset, tuple(view.strides[a] for a in axes),
                  tuple(view.shape[a] for a in axes))  # fmt: skip
+    aval = view.root.aval.with_shape(view.shape)
     target = s.temporary(aval)
     s.copy(moved, target)
-    steps = contiguous(moved.shape)
     strides = [0] * len(axes)
-    for a, step in zip(axes, steps, strict=True):
+    for a, step in zip(axes, contiguous(moved.shape), strict=True):
         strides[a] = step
     return target, View(Var(aval), 0, tuple(strides), view.shape)
 
@@ -140,16 +158,18 @@ def _arranged(s: Any, view: View, axes: tuple[int, ...], aval: Any) -> tuple[Val
 class _Product:
     """The function of one contraction."""
 
-    def __init__(self, s: Any, plan: Plan, dtype: Any, pointers: list[Value], views: list[View]):
-        self.s, self.dtype = s, dtype
+    def __init__(
+        self, s: Any, plan: Plan, dtype: Any, pointers: list[Value], views: list[View], adds: bool
+    ):
+        self.s, self.dtype, self.adds = s, dtype, adds
         self.type = register_type(dtype) or ""
         self.wide = s.program.vector_bits // (8 * dtype.itemsize)
+        self.rows = 8 if s.program.vector_bits == 512 else 4
         self.a, self.b = (
             s.f.at(p, v.offset, self.type) for p, v in zip(pointers, views, strict=True)
         )
         self.plan = self._turned(plan)
-        work = self.plan.m.n * self.plan.n.n * self.plan.k.n
-        self.blas = min(plan.m.n, plan.n.n) > 1 and work > _BLAS and plan.n.c <= 1
+        self.blas = len(plan.k) == 1 and _for_blas(self.plan, dtype)
         self._lay_out()
 
     def _turned(self, plan: Plan) -> Plan:
@@ -158,25 +178,29 @@ class _Product:
             return plan
         self.a, self.b = self.b, self.a
         turn = lambda x: Axis(x.n, x.b, x.a, x.c)  # noqa: E731
-        return Plan([turn(x) for x in plan.around], turn(plan.n), turn(plan.m), turn(plan.k))
+        return Plan(
+            [turn(x) for x in plan.around], turn(plan.n), turn(plan.m), [turn(x) for x in plan.k]
+        )
 
     def _lay_out(self) -> None:
         """Copy an operand whose strides the loops cannot use; its loops around are few then."""
         p = self.plan
+        inner = p.k[-1]
         if p.n.n == 1:
-            if p.k.b not in (0, 1) and p.k.n > 1:
-                self.b = self._copied(self.b, "b", [p.k])
-                p = self.plan
-            if p.k.a != 1 and p.m.a != 1 and p.k.n > 1:
-                self.a = self._copied(self.a, "a", [p.m, p.k])
-        elif p.n.b != 1 or (self.blas and p.k.b < p.n.n and p.k.n > 1):
-            if not (self.blas and p.k.b == 1 and p.n.b >= p.k.n):
-                self.b = self._copied(self.b, "b", [p.k, p.n])
+            if inner.b not in (0, 1) and inner.n > 1:
+                self.b = self._copied(self.b, "b", p.k)
+            p = self.plan
+            if p.k[-1].a != 1 and p.m.a != 1 and p.k[-1].n > 1:
+                self.a = self._copied(self.a, "a", [p.m, *p.k])
+            return
+        if p.n.b != 1 or (self.blas and inner.b < p.n.n and inner.n > 1):
+            if not (self.blas and inner.b == 1 and p.n.b >= inner.n):
+                self.b = self._copied(self.b, "b", [*p.k, p.n])
         p = self.plan
         if self.blas and not (
-            (p.k.a == 1 and p.m.a >= p.k.n) or (p.m.a == 1 and p.k.a >= p.m.n)
+            (p.k[0].a == 1 and p.m.a >= p.k[0].n) or (p.m.a == 1 and p.k[0].a >= p.m.n)
         ):
-            self.a = self._copied(self.a, "a", [p.m, p.k])
+            self.a = self._copied(self.a, "a", [p.m, *p.k])
 
     def _copied(self, pointer: Value, which: str, inner: list[Axis]) -> Value:
         """The operand laid out as (around, inner), with the plan's strides changed to match."""
@@ -184,36 +208,31 @@ class _Product:
         axes = [x for x in self.plan.around if getattr(x, which)] + inner
         shape = tuple(x.n for x in axes)
         steps = [step if n > 1 else 1 for n, step in zip(shape, contiguous(shape), strict=True)]
-        total = prod(shape)
-        offset = s.program.plan.take(total * self.dtype.itemsize)
+        offset = s.program.plan.take(prod(shape) * self.dtype.itemsize)
         s._temporaries.append(offset)
         target = f.at(s.program.arena, offset)
-        type = self.type
-
-        def write(k: int, source: Value, to: Value) -> None:
-            if k == len(axes):
-                f.store(f.load(type, source, self.dtype.itemsize), to, self.dtype.itemsize)
-                return
-            with f.loop(0, axes[k].n) as i:
-                write(k + 1, f.at(source, i * getattr(axes[k], which), type),
-                      f.at(to, i * steps[k], type))  # fmt: skip
-
-        write(0, pointer, target)
+        source = View(None, 0, tuple(getattr(x, which) for x in axes), shape)
+        copy_strided(f, pointer, source, target, self.dtype)
         new = {id(x): step for x, step in zip(axes, steps, strict=True)}
         change = lambda x: x._replace(**{which: new[id(x)]}) if id(x) in new else x  # noqa: E731
         p = self.plan
-        self.plan = Plan([change(x) for x in p.around], change(p.m), change(p.n), change(p.k))
+        self.plan = Plan(
+            [change(x) for x in p.around], change(p.m), change(p.n), [change(x) for x in p.k]
+        )
         return target
 
     def call(self, c: Value) -> None:
+        """Call the function of this product; products alike in all but place share one."""
         s = self.s
-        name = s.program.name("dot")
-        self.f = f = s.module.function(
+        name = s.module.named("dot", (self.plan, self.type, self.adds, self.blas), self._write)
+        s.f.call(name, "void", self.a, self.b, c)
+
+    def _write(self, name: str) -> None:
+        self.f = f = self.s.module.function(
             name, "void", ["ptr", "ptr", "ptr noalias"], attributes="noinline nounwind"
         )
         self._around(0, *f.args)
         f.ret()
-        s.f.call(name, "void", self.a, self.b, c)
 
     def _around(self, level: int, a: Value, b: Value, c: Value) -> None:
         if level == len(self.plan.around):
@@ -228,106 +247,120 @@ class _Product:
     def _product(self, a: Value, b: Value, c: Value) -> None:
         p = self.plan
         if self.blas and p.n.n > 1:
-            blas.gemm(self.s.module, self.f, self.type, p, a, b, c)
+            blas.gemm(self.s.module, self.f, self.type, p, a, b, c, self.adds)
         elif p.n.n > 1:
             self._matrix(a, b, c)
-        elif p.k.a == 1 or p.k.n == 1:
-            self._rows_dot(a, b, c)
+        elif p.k[-1].a == 1 or p.k[-1].n == 1:
+            self._split(p.m, self.rows // 2, lambda i, n: self._dots(
+                self._at(a, i, p.m.a), b, self._at(c, i, p.m.c), n))  # fmt: skip
         else:
-            self._columns(a, b, c)
+            self._split(p.m, 4 * self.wide, lambda i, n: self._column_sum(
+                self._at(a, i, 1), b, self._at(c, i, p.m.c), n))  # fmt: skip
+
+    def _split(self, axis: Axis, step: int, body: Callable[[Value, int], None]) -> None:
+        """The axis in pieces of this length, then what is left."""
+        end = axis.n - axis.n % step
+        if end == step:
+            body(self.f.const("i64", 0), step)
+        elif end:
+            with self.f.loop(0, end, step) as i:
+                body(i, step)
+        if axis.n % step:
+            body(self.f.const("i64", end), axis.n % step)
+
+    def _summed(self, a: Value, b: Value, body: Callable[[Value, Value], None]) -> None:
+        """Loops over all summed axes."""
+
+        def level(k: int, a: Value, b: Value) -> None:
+            if k == len(self.plan.k):
+                body(a, b)
+                return
+            axis = self.plan.k[k]
+            if axis.n == 1:
+                level(k + 1, a, b)
+                return
+            with self.f.loop(0, axis.n, unroll=_UNROLLED) as i:
+                level(k + 1, self._at(a, i, axis.a), self._at(b, i, axis.b))
+
+        level(0, a, b)
 
     # -- C = A B, vectors along the columns of C -----------------------------------------------
 
     def _matrix(self, a: Value, b: Value, c: Value) -> None:
-        n, wide = self.plan.n.n, 2 * self.wide
-        whole_end = n - n % wide
-        if whole_end:
-            with self.f.loop(0, whole_end, wide) as j:
-                self._panel(a, self._at(b, j, self.plan.n.b), self._at(c, j, self.plan.n.c), wide)
-        if n % wide:
-            j = self.f.const("i64", whole_end)
-            self._panel(
-                a, self._at(b, j, self.plan.n.b), self._at(c, j, self.plan.n.c), n % wide
-            )
-
-    def _panel(self, a: Value, b: Value, c: Value, wide: int) -> None:
-        m = self.plan.m
-        whole_end = m.n - m.n % _ROWS
-        if whole_end:
-            with self.f.loop(0, whole_end, _ROWS) as i:
-                self._tile(self._at(a, i, m.a), b, self._at(c, i, m.c), _ROWS, wide)
-        if m.n % _ROWS:
-            i = self.f.const("i64", whole_end)
-            self._tile(self._at(a, i, m.a), b, self._at(c, i, m.c), m.n % _ROWS, wide)
+        m, n = self.plan.m, self.plan.n
+        self._split(n, 2 * self.wide, lambda j, wide: self._split(
+            m, self.rows, lambda i, rows: self._tile(
+                self._at(a, i, m.a), self._at(b, j, n.b),
+                self._at(self._at(c, i, m.c), j, n.c), rows, wide)))  # fmt: skip
 
     def _tile(self, a: Value, b: Value, c: Value, rows: int, wide: int) -> None:
         f, p, type = self.f, self.plan, vector(self.type, wide)
-        sums = [Local(f, type, 0.0) for _ in range(rows)]
-        with f.loop(0, p.k.n) as k:
-            y = load_lanes(f, self._at(b, k, p.k.b), 1, wide, self.dtype)
+        step = p.n.c or 1
+        places = [self._at(c, r, p.m.c) for r in range(rows)]
+        sums = [Local(f, type, self._start(at, step, wide)) for at in places]
+
+        def term(a: Value, b: Value) -> None:
+            y = load_lanes(f, b, 1, wide, self.dtype)
             for r, total in enumerate(sums):
-                x = f.load(self.type, self._at(self._at(a, k, p.k.a), r, p.m.a))
+                x = f.load(self.type, self._at(a, r, p.m.a))
                 total.set(f.fma(x.splat(wide), y, total.get()))
-        for r, total in enumerate(sums):
-            store_lanes(f, total.get(), self._at(c, r, p.m.c), p.n.c or 1, self.dtype)
 
-    # -- c = A b, vectors along the summed axis, several rows at once ----------------------------
+        self._summed(a, b, term)
+        for at, total in zip(places, sums, strict=True):
+            store_lanes(f, total.get(), at, step, self.dtype)
 
-    def _rows_dot(self, a: Value, b: Value, c: Value) -> None:
-        m = self.plan.m
-        whole_end = m.n - m.n % _ROWS
-        if whole_end:
-            with self.f.loop(0, whole_end, _ROWS) as i:
-                self._dots(self._at(a, i, m.a), b, self._at(c, i, m.c), _ROWS)
-        if m.n % _ROWS:
-            i = self.f.const("i64", whole_end)
-            self._dots(self._at(a, i, m.a), b, self._at(c, i, m.c), m.n % _ROWS)
+    def _start(self, at: Value, step: int, wide: int) -> Any:
+        return load_lanes(self.f, at, step, wide, self.dtype) if self.adds else 0.0
+
+    # -- c = A b, vectors along the last summed axis, several rows at once -----------------------
 
     def _dots(self, a: Value, b: Value, c: Value, rows: int) -> None:
-        f, p = self.f, self.plan
-        k, wide = p.k.n, 2 * self.wide if rows > 1 else 4 * self.wide
-        whole_end = k - k % wide
-        totals: list[Any] = [None] * rows
-        if whole_end:
-            sums = [Local(f, vector(self.type, wide), 0.0) for _ in range(rows)]
-            with f.loop(0, whole_end, wide) as i:
-                self._terms(a, b, i, wide, sums)
-            totals = [folded(f, x.get(), "reduce_sum", self.dtype) for x in sums]
-        if k % wide:
-            left = [Local(f, vector(self.type, k % wide), 0.0) for _ in range(rows)]
-            self._terms(a, b, f.const("i64", whole_end), k % wide, left)
-            parts = [folded(f, x.get(), "reduce_sum", self.dtype) for x in left]
-            totals = [y if x is None else x + y for x, y in zip(totals, parts, strict=True)]
-        for r, total in enumerate(totals):
-            store_lanes(f, total, self._at(c, r, p.m.c), 1, self.dtype)
+        f, p, last = self.f, self.plan, self.plan.k[-1]
+        wide = min((2 if rows > 1 else 4) * self.wide, last.n)
+        left = last.n % wide
+        sums = [Local(f, vector(self.type, wide), 0.0) for _ in range(rows)]
+        rest = [Local(f, vector(self.type, left), 0.0) for _ in range(rows)] if left else []
+        head = self.plan
+        self.plan = head._replace(k=head.k[:-1])
 
-    def _terms(self, a: Value, b: Value, i: Value, wide: int, sums: list[Local]) -> None:
+        def line(a: Value, b: Value) -> None:
+            end = last.n - left
+            with f.loop(0, end, wide) as i:
+                self._terms(self._at(a, i, last.a), self._at(b, i, last.b), wide, sums)
+            if left:
+                at = f.const("i64", end)
+                self._terms(self._at(a, at, last.a), self._at(b, at, last.b), left, rest)
+
+        self._summed(a, b, line)
+        self.plan = head
+        for r in range(rows):
+            at = self._at(c, r, p.m.c)
+            total = folded(f, sums[r].get(), "reduce_sum", self.dtype)
+            if left:
+                total = total + folded(f, rest[r].get(), "reduce_sum", self.dtype)
+            if self.adds:
+                total = load_lanes(f, at, 1, 1, self.dtype) + total
+            store_lanes(f, total, at, 1, self.dtype)
+
+    def _terms(self, a: Value, b: Value, wide: int, sums: list[Local]) -> None:
         f, p = self.f, self.plan
-        y = load_lanes(f, self._at(b, i, p.k.b), 1, wide, self.dtype)
+        y = load_lanes(f, b, 1, wide, self.dtype)
         for r, total in enumerate(sums):
-            x = load_lanes(f, self._at(self._at(a, i, p.k.a), r, p.m.a), 1, wide, self.dtype)
+            x = load_lanes(f, self._at(a, r, p.m.a), 1, wide, self.dtype)
             total.set(f.fma(x, y, total.get()))
 
     # -- c = A b, A by columns: vectors along c --------------------------------------------------
 
-    def _columns(self, a: Value, b: Value, c: Value) -> None:
-        m, wide = self.plan.m, 4 * self.wide
-        whole_end = m.n - m.n % wide
-        if whole_end:
-            with self.f.loop(0, whole_end, wide) as i:
-                self._column_sum(self._at(a, i, 1), b, self._at(c, i, m.c), wide)
-        if m.n % wide:
-            i = self.f.const("i64", whole_end)
-            self._column_sum(self._at(a, i, 1), b, self._at(c, i, m.c), m.n % wide)
-
     def _column_sum(self, a: Value, b: Value, c: Value, wide: int) -> None:
-        f, p = self.f, self.plan
-        total = Local(f, vector(self.type, wide), 0.0)
-        with f.loop(0, p.k.n) as k:
-            x = load_lanes(f, self._at(a, k, p.k.a), 1, wide, self.dtype)
-            y = f.load(self.type, self._at(b, k, p.k.b))
-            total.set(f.fma(x, y.splat(wide), total.get()))
-        store_lanes(f, total.get(), c, p.m.c or 1, self.dtype)
+        f, step = self.f, self.plan.m.c or 1
+        total = Local(f, vector(self.type, wide), self._start(c, step, wide))
+
+        def term(a: Value, b: Value) -> None:
+            x = load_lanes(f, a, 1, wide, self.dtype)
+            total.set(f.fma(x, f.load(self.type, b).splat(wide), total.get()))
+
+        self._summed(a, b, term)
+        store_lanes(f, total.get(), c, step, self.dtype)
 
     def _at(self, pointer: Value, i: Any, step: int) -> Value:
         f: Function = self.f

@@ -387,8 +387,12 @@ class Function:
         self.do(f"br i1 {test.name}, label %{yes}, label %{no}{weight}")
 
     @contextmanager
-    def loop(self, start: Any, stop: Any, step: Any = 1) -> Iterator[Value]:
-        """``for i in range(start, stop, step)`` with a positive step; yields i."""
+    def loop(self, start: Any, stop: Any, step: Any = 1, unroll: int = 1) -> Iterator[Value]:
+        """``for i in range(start, stop, step)`` with a positive step; yields i.
+
+        ``unroll`` says how many rounds are written side by side; 0 leaves that to LLVM, which
+        would write short loops out: much code, and much time to compile it.
+        """
         i = Local(self, "i64", self.lift(start, "i64"))
         head, body, end = self.label("head"), self.label("body"), self.label("end")
         self.jump(head)
@@ -398,7 +402,7 @@ class Function:
         self.begin(body)
         yield now
         i.set(now + self.lift(step, "i64"))
-        self.jump(head)
+        self.do(f"br label %{head}" + (self.module.unrolled(unroll) if unroll else ""))
         self.begin(end)
 
     @contextmanager
@@ -432,6 +436,7 @@ class Module:
         self.functions: dict[str, Function | None] = {}
         self.metadata: list[str] = []
         self._weights: dict[bool, int] = {}
+        self.names: dict[tuple[str, str], str] = {}
 
     def declare(self, name: str, text: str) -> None:
         self.declared.setdefault(name, text)
@@ -446,6 +451,14 @@ class Module:
         if name not in self.functions:
             write(self.function(name, out, params, **more))
         return name
+
+    def named(self, stem: str, key: Any, write: Callable[[str], None]) -> str:
+        """The name of a function that is written once for each key."""
+        found = self.names.get((stem, repr(key)))
+        if found is None:
+            found = self.names[stem, repr(key)] = f"{stem}_{len(self.names)}"
+            write(found)
+        return found
 
     def table(self, name: str, type: str, numbers: Sequence[Any]) -> str:
         """A constant array; returns its address."""
@@ -464,6 +477,15 @@ class Module:
             yes, no = (2000, 1) if likely else (1, 2000)
             self._weights[likely] = self.note(f'!{{!"branch_weights", i32 {yes}, i32 {no}}}')
         return self._weights[likely]
+
+    def unrolled(self, count: int) -> str:
+        """What a loop's last jump says about unrolling; every loop has a node of its own."""
+        how = f'!"llvm.loop.unroll.count", i32 {count}' if count > 1 else (
+            '!"llvm.loop.unroll.disable"'
+        )  # fmt: skip
+        node = self.note("")
+        self.metadata[node] = f"distinct !{{!{node}, !{self.note(f'!{{{how}}}')}}}"
+        return f", !llvm.loop !{node}"
 
     def text(self) -> str:
         notes = [f"!{i} = {text}" for i, text in enumerate(self.metadata)]

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from funcgrad.backends.llvm.elements import convert, memory_type, register_type
-from funcgrad.backends.llvm.ir import Function, Value
+from funcgrad.backends.llvm.ir import Function, Value, vector
 from funcgrad.backends.llvm.lanes import store_lanes
 from funcgrad.compiler.views import View, contiguous
 
-__all__ = ["Memory", "bytes_of", "copy_view", "fill", "places"]
+__all__ = ["Memory", "bytes_of", "copy_strided", "copy_view", "fill", "places"]
 
 
 class Memory:
@@ -69,16 +69,51 @@ def copy_view(f: Function, pointer: Value, view: View, target: Value) -> None:
         f.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {target.name}, ptr {source.name}, {size!r}, "
              "i1 false)")  # fmt: skip
         return
-    steps = contiguous(view.shape)
+    copy_strided(f, source, View(None, 0, view.strides, view.shape), target, dtype)
 
-    def write(axis: int, from_: Value, to: Value) -> None:
-        if axis == len(view.shape):
-            f.store(f.load(type, from_, dtype.itemsize), to, dtype.itemsize)
+
+def copy_strided(f: Function, source: Value, view: View, target: Value, dtype: Any) -> None:
+    """Elements at strides, in order, to memory: vectors along the last axis where that is dense."""
+    type = memory_type(dtype)
+    axes = [(n, s, t) for n, s, t in zip(view.shape, view.strides, contiguous(view.shape),
+                                         strict=True) if n != 1]  # fmt: skip
+    joined: list[tuple[int, int, int]] = []
+    for n, s, t in axes:
+        if joined and joined[-1][1] == n * s:
+            joined[-1] = (joined[-1][0] * n, s, t)
+        else:
+            joined.append((n, s, t))
+
+    def write(level: int, source: Value, to: Value) -> None:
+        if level == len(joined):
+            f.store(f.load(type, source, dtype.itemsize), to, dtype.itemsize)
             return
-        with f.loop(0, view.shape[axis]) as i:
-            write(axis + 1, f.at(from_, i * view.strides[axis], type),
-                  f.at(to, i * steps[axis], type))  # fmt: skip
+        n, s, t = joined[level]
+        if level == len(joined) - 1 and s in (0, 1):
+            _copy_line(f, source, s, to, n, type, dtype.itemsize)
+            return
+        with f.loop(0, n) as i:
+            write(level + 1, f.at(source, i * s, type), f.at(to, i * t, type))
 
     write(0, source, target)
 
 
+_LINE = 16  # elements that are copied at once
+
+
+def _copy_line(
+    f: Function, source: Value, step: int, to: Value, n: int, type: str, align: int
+) -> None:
+    def piece(i: Value, count: int) -> None:
+        if step:
+            x = f.load(vector(type, count), f.at(source, i, type), align)
+        else:
+            x = f.load(type, source, align).splat(count)
+        f.store(x, f.at(to, i, type), align)
+
+    end = n - n % _LINE
+    if end:
+        with f.loop(0, end, _LINE) as i:
+            piece(i, _LINE)
+    if n % _LINE:
+        piece(f.const("i64", end), n % _LINE)
