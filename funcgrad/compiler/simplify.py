@@ -17,6 +17,7 @@ from funcgrad.ir.jaxpr import Atom, Eqn, Jaxpr, Literal, Var, dead_code
 from funcgrad.ops.call import inlined
 from funcgrad.ops.elementwise import add
 from funcgrad.ops.indexing import add_at, embed, index_shape
+from funcgrad.ops.linalg import cholesky, solve, triangular_solve
 from funcgrad.ops.reductions import reduce_sum
 from funcgrad.ops.shaping import broadcast_to, full, reshape, transpose
 
@@ -53,7 +54,9 @@ class _Simplifier:
             return
         rule = _RULES.get(eqn.prim)
         found = rule(self, eqn, invars) if rule is not None else None
-        if found is not None:
+        if found.__class__ is Eqn:
+            self.emit(found, found.invars, found.outvars)
+        elif found is not None:
             self.env[eqn.outvars[0]] = found
         else:
             self.emit(eqn, invars, eqn.outvars)
@@ -216,7 +219,22 @@ def _embed(s: _Simplifier, eqn: Eqn, invars: tuple[Atom, ...]) -> Atom | None:
     return found
 
 
+def _solve(s: _Simplifier, eqn: Eqn, invars: tuple[Atom, ...]) -> Eqn | None:
+    """What Cholesky has made is triangular, and is solved by substitution."""
+    a, b = invars
+    made, turned = s.maker.get(a), False  # type: ignore[arg-type]
+    if made is not None and made.prim is transpose:
+        rank = len(made.params["perm"])
+        turned = made.params["perm"] == (*range(rank - 2), rank - 1, rank - 2)
+        a = made.invars[0] if turned else a
+        made = s.maker.get(a)  # type: ignore[arg-type]
+    if made is None or made.prim is not cholesky or a.aval.dtype.kind != "f":
+        return None
+    params = {"lower": True, "trans": turned, "unit": False}
+    return Eqn(triangular_solve, (a, b), params, eqn.outvars, eqn.source)
+
+
 _RULES: dict[Any, Any] = {
     reduce_sum: sum_of_products, reshape: _reshape, transpose: _transpose,
-    broadcast_to: _broadcast, full: _full, embed: _embed,
+    broadcast_to: _broadcast, full: _full, embed: _embed, solve: _solve,
 }  # fmt: skip

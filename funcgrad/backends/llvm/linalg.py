@@ -18,6 +18,7 @@ from funcgrad.backends.llvm.blas import call, letter, number
 from funcgrad.backends.llvm.elements import register_type
 from funcgrad.backends.llvm.handler import Handler
 from funcgrad.backends.llvm.ir import Local, Value
+from funcgrad.backends.llvm.places import copy_strided
 from funcgrad.compiler.views import View, broadcast, contiguous
 from funcgrad.ir.avals import array_aval
 
@@ -70,11 +71,9 @@ class _Call:
         """One matrix into memory, by rows or (turned) by columns."""
         f = self.f
         start = along(f, view.offset, view.strides[:-2], lead)
-        (rows, columns), (si, sj) = view.shape[-2:], view.strides[-2:]
-        ti, tj = (1, rows) if turned else (columns, 1)
-        with f.loop(0, rows) as i, f.loop(0, columns) as j:
-            x = f.load(self.type, f.at(pointer, start + i * si + j * sj, self.type))
-            f.store(x, f.at(target, i * ti + j * tj, self.type))
+        order = -1 if turned else 1
+        part = View(None, 0, view.strides[-2:][::order], view.shape[-2:][::order])
+        copy_strided(f, f.at(pointer, start, self.type), part, target, self.dtype)
 
     def part(self, pointer: Value, aval: Any, lead: list[Value]) -> Value:
         """Where one matrix (vector, number) of a result begins."""

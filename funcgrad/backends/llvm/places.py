@@ -89,6 +89,9 @@ def copy_strided(f: Function, source: Value, view: View, target: Value, dtype: A
             f.store(f.load(type, source, dtype.itemsize), to, dtype.itemsize)
             return
         n, s, t = joined[level]
+        if level == len(joined) - 2 and joined[-1][1] not in (0, 1) and s == 1:
+            _copy_turned(f, source, to, joined[level], joined[-1], type, dtype.itemsize)
+            return
         if level == len(joined) - 1 and s in (0, 1):
             _copy_line(f, source, s, to, n, type, dtype.itemsize)
             return
@@ -117,3 +120,17 @@ def _copy_line(
             piece(i, _LINE)
     if n % _LINE:
         piece(f.const("i64", end), n % _LINE)
+
+
+def _copy_turned(
+    f: Function, source: Value, to: Value, rows: tuple[int, int, int],
+    columns: tuple[int, int, int], type: str, align: int,
+) -> None:  # fmt: skip
+    """A transposed matrix, tile by tile: both sides of a tile stay in the cache."""
+    (n, s, t), (m, u, v) = rows, columns
+    with f.loop(0, n, _LINE) as i, f.loop(0, m, _LINE) as j:
+        i_end, j_end = (f.intrinsic("smin", x + _LINE, f.const("i64", most))
+                        for x, most in ((i, n), (j, m)))  # fmt: skip
+        with f.loop(i, i_end) as k, f.loop(j, j_end) as q:
+            x = f.load(type, f.at(source, k * s + q * u, type), align)
+            f.store(x, f.at(to, k * t + q * v, type), align)
