@@ -62,6 +62,7 @@ class NestWriter:
         self.checked = any(isinstance(i, Eqn) and i.prim.name == "gather" for i in nest.items)
         self._collect()
         self._loops()
+        self.width = self._width()
 
     # -- what is read and written --------------------------------------------------------------
 
@@ -189,7 +190,6 @@ class NestWriter:
         *given, self.status, self.begin, self.end = f.args
         self.place = dict(zip(self.arguments, given, strict=True))
         self.row_memo: dict[Any, Value] = {}
-        self.width = self._width()
         self.scratch = {v: self._buffer(v) for v in self.crossing}
         self.sums = {v: self._accumulator(v) for v in self.own if self.kinds[v] == "full"}
         self.index: list[Any] = [None] * len(self.extents)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from funcgrad.backends.llvm import arrays, dots, linalg, loops, registers
+from funcgrad.backends.llvm import arrays, dots, linalg, loops, parallel, registers
 from funcgrad.backends.llvm.arena import Arena
 from funcgrad.backends.llvm.elements import has_rule, memory_type, register_type, weight
 from funcgrad.backends.llvm.ir import Function, Local, Module, Value, vector
 from funcgrad.backends.llvm.lanes import load_lanes, store_lanes
 from funcgrad.backends.llvm.nest import NestWriter
 from funcgrad.backends.llvm.places import Memory, bytes_of, copy_view, fill, places
-from funcgrad.backends.llvm.reduce import identity
+from funcgrad.backends.llvm.reduce import combine, identity
 from funcgrad.compiler.kernels import Init, Nest, Place, Rules, Schedule
 from funcgrad.compiler.simplify import simplify
 from funcgrad.compiler.views import View
@@ -292,23 +292,45 @@ class Scope:
         writer = NestWriter(
             self.module, self.schedule, nest, self.in_register, self.program.vector_bits
         )
+        chunks = parallel.chunks(writer)
         slots: dict[Any, Value] = {}
         for v in [v for item in nest.items if isinstance(item, Eqn) for v in item.outvars]:
             kind = writer.kinds[v]
             if kind == "full":
-                slots[v] = self.f.alloca(memory_type(v.aval.dtype))
+                slots[v] = self.f.alloca(memory_type(v.aval.dtype), max(2, chunks))
             elif v in writer.arguments:
                 self.allocate(v)
                 if kind == "column":
-                    nothing = identity(writer._op(v), v.aval.dtype)
-                    fill(self.f, self.memory(v), v.aval, nothing, v.aval.dtype)
+                    slots[v] = self._columns(writer, v, chunks)
         name = self.program.name("nest")
         writer.write(name)
         args = [slots.get(root) or self._argument(root) for root in writer.arguments]
-        extent = self.f.const("i64", writer.extents[0])
-        self.f.call(name, "void", *args, self.program.status, self.f.const("i64", 0), extent)
-        for v, slot in slots.items():
-            self.where[v] = load_lanes(self.f, slot, 0, 1, v.aval.dtype)
+        parallel.call(self, writer, name, args, chunks)
+        for v in writer.own:
+            if v in slots:
+                self._joined(writer, v, slots[v], chunks)
+
+    def _columns(self, writer: NestWriter, v: Var, chunks: int) -> Value:
+        """Where sums over rows add up: the result itself, or one array for every chunk."""
+        place = self.memory(v)
+        aval = v.aval
+        if chunks > 1:
+            aval = aval.with_shape((chunks, *aval.shape))
+            place = self.temporary(aval)
+        fill(self.f, place, aval, identity(writer._op(v), aval.dtype), aval.dtype)
+        return place
+
+    def _joined(self, writer: NestWriter, v: Var, slot: Value, chunks: int) -> None:
+        """The results of all chunks combined, in their order."""
+        if writer.kinds[v] == "full":
+            parts = [load_lanes(self.f, self.f.at(slot, k, memory_type(v.aval.dtype)), 0, 1,
+                                v.aval.dtype) for k in range(chunks)]  # fmt: skip
+            total = parts[0]
+            for part in parts[1:]:
+                total = combine(writer._op(v), total, part, v.aval.dtype)
+            self.where[v] = total
+        elif chunks > 1:
+            parallel.combine_columns(self, writer._op(v), v, slot, chunks)
 
     def _argument(self, root: Any) -> Value:
         if self.in_register(root):
