@@ -17,7 +17,17 @@ from collections.abc import Callable, Iterable
 from math import prod
 from typing import Any
 
-from funcgrad.compiler.views import View, broadcast, contiguous, indexed, looked_at, whole
+from funcgrad.compiler.pieces import PIECEWISE, box_of, pieces, walks
+from funcgrad.compiler.views import (
+    View,
+    axes_of,
+    broadcast,
+    composed,
+    contiguous,
+    indexed,
+    looked_at,
+    whole,
+)
 from funcgrad.ir.avals import array_aval, broadcast_shapes
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
 from funcgrad.ops.indexing import index_shape
@@ -30,6 +40,7 @@ _PLACED = {"embed", "put", "add_at", "pad", "concatenate"}
 _MADE = {"iota", "full", "eye"}
 _CHEAP = 3  # operations that are rather done again than kept in memory
 _LOADS = 2
+_PIECES = 40  # operations, or loads, of a sum of pieces with one reader
 
 
 class Init:
@@ -109,6 +120,7 @@ class Schedule:
         self.nests: dict[tuple[int, Any], Nest] = {}
         self.others: dict[int, list[Any]] = {}
         self.taken: set[Any] = set()  # roots that are an output's own memory
+        self.uses = _uses(jaxpr)
         self.rows = _row_axes(jaxpr, rules)
         for eqn in jaxpr.eqns:
             self._visit(eqn)
@@ -146,8 +158,15 @@ class Schedule:
 
     def element(self, view: View) -> View:
         """A view for reading element by element: an inline value may have to be in memory."""
-        inline = view.root in self.inline
-        return self.in_memory(view) if inline and axes_of(view) is None else view
+        eqn = self.inline.get(view.root)
+        if eqn is None:
+            return view
+        fine = walks(view) if eqn.prim.name in PIECEWISE else axes_of(view) is not None
+        return view if fine else self.in_memory(view)
+
+    def seen(self, inner: View, outer: View) -> View:
+        """An operand of an inline value, through the view that its reader has of the value."""
+        return self.element(composed(self.element(inner), outer))
 
     # -- visiting --------------------------------------------------------------------------------
 
@@ -159,7 +178,8 @@ class Schedule:
         if name in _MADE and self.rules.fusible(eqn) and not self.small(out):
             self._made(eqn)
         elif name in _PLACED and not self.small(out) and self.rules.fusible(eqn):
-            _PLACERS[name](self, eqn)
+            if not self._in_pieces(eqn):
+                _PLACERS[name](self, eqn)
         elif name in REDUCTIONS and not self.small(eqn.invars[0]) and self.rules.fusible(eqn):
             self._join(eqn)
         elif name == "gather" and not self.small(out) and self.rules.fusible(eqn):
@@ -207,6 +227,27 @@ class Schedule:
                 return
         self.inline[out] = eqn
         self.costs[out] = (1, 0)
+
+    def _in_pieces(self, eqn: Eqn) -> bool:
+        """Whether readers compute the elements of a value that is placed into another: where it
+        fills most of it, and is read once or costs little."""
+        if eqn.prim.name not in PIECEWISE or box_of(eqn) is None:
+            return False
+        out = eqn.outvars[0]
+        value = eqn.invars[0] if eqn.prim.name in ("pad", "embed") else eqn.invars[1]
+        if 2 * value.aval.size < out.aval.size or self.small(value):
+            return False
+        cost, loads = 2, 0
+        for v in eqn.invars:
+            if v.__class__ is Var and not self.small(self.view(v).root):
+                more, read = self.costs.get(self.view(v).root, (0, 1))
+                cost, loads = cost + more, loads + read
+        once = self.uses.get(out, 0) == 1
+        if (cost > _PIECES or loads > _PIECES) if once else (cost > 2 * _CHEAP or loads > 2):
+            return False
+        self.inline[out] = eqn
+        self.costs[out] = (cost, loads)
+        return True
 
     def _is_cheap(self, eqn: Eqn) -> bool:
         """Whether every reader may rather compute it again: few operations on few loads."""
@@ -283,8 +324,11 @@ class Schedule:
 
     def inner_reads(self, eqn: Eqn, view: View) -> list[View]:
         """What the equation of an inline value reads, for the elements that ``view`` looks at."""
+        if eqn.prim.name in PIECEWISE:
+            piece = pieces(self, eqn, view)
+            return [v for v in (piece.inside, piece.outside) if v is not None]
         shape = eqn.outvars[0].aval.shape
-        return [self.element(composed(broadcast(self.view(v), shape), view)) for v in eqn.invars]
+        return [self.seen(broadcast(self.view(v), shape), view) for v in eqn.invars]
 
     def _join(self, item: Any) -> None:
         """Into the earliest nest of its space that has what it needs."""
@@ -483,6 +527,19 @@ def _reduced_level(eqn: Eqn, key: Any) -> str:
     return "row" if outer and axes == tuple(range(outer, len(space))) else "column"
 
 
+def _uses(jaxpr: Jaxpr) -> dict[Var, int]:
+    """How often each variable is read; outputs count twice, since they are kept."""
+    found: dict[Var, int] = {}
+    for eqn in jaxpr.eqns:
+        for v in eqn.invars:
+            if v.__class__ is Var:
+                found[v] = found.get(v, 0) + 1
+    for v in jaxpr.outvars:
+        if v.__class__ is Var:
+            found[v] = found.get(v, 0) + 2
+    return found
+
+
 def _row_axes(jaxpr: Jaxpr, rules: Rules) -> dict[tuple[int, ...], int]:
     """For every space whose last axes are reduced: how many axes come before them."""
     found: dict[tuple[int, ...], dict[int, int]] = {}
@@ -494,47 +551,6 @@ def _row_axes(jaxpr: Jaxpr, rules: Rules) -> dict[tuple[int, ...], int]:
                 counts = found.setdefault(space, {})
                 counts[first] = counts.get(first, 0) + 1
     return {space: max(counts, key=lambda k: (counts[k], -k)) for space, counts in found.items()}
-
-
-def axes_of(view: View) -> list[tuple[int, list[tuple[int, int]]]] | None:
-    """For each axis of the root: where it starts, and (axis of the view, step) that move it.
-
-    None where the view does not walk along the root's axes.
-    """
-    shape = view.root.aval.shape
-    own = contiguous(shape)
-    rest = view.offset
-    out: list[tuple[int, list[tuple[int, int]]]] = []
-    for n, s in zip(shape, own, strict=True):
-        start, rest = divmod(rest, s) if n != 1 else (0, rest)
-        out.append((start, []))
-    if rest:
-        return None
-    for axis, (n, s) in enumerate(zip(view.shape, view.strides, strict=True)):
-        if s == 0 or n == 1:
-            continue
-        k = next((k for k, t in enumerate(own) if t and abs(s) >= t), None)
-        if k is None or s % own[k]:
-            return None
-        out[k][1].append((axis, s // own[k]))
-    for (start, moves), n in zip(out, shape, strict=True):
-        low = start + sum(min(0, m * (view.shape[a] - 1)) for a, m in moves)
-        high = start + sum(max(0, m * (view.shape[a] - 1)) for a, m in moves)
-        if low < 0 or high >= max(1, n):
-            return None
-    return out
-
-
-def composed(inner: View, outer: View) -> View:
-    """``inner``, of the shape of ``outer``'s root, seen through ``outer``."""
-    axes = axes_of(outer)
-    assert axes is not None
-    offset, strides = inner.offset, [0] * len(outer.shape)
-    for (start, moves), s in zip(axes, inner.strides, strict=True):
-        offset += start * s
-        for axis, step in moves:
-            strides[axis] += step * s
-    return View(inner.root, offset, tuple(strides), outer.shape)
 
 
 def _advanced(eqn: Eqn) -> tuple[int, ...]:

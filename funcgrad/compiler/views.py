@@ -7,12 +7,13 @@ copied.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple
 
 from funcgrad.ir.jaxpr import Eqn
 
-__all__ = ["View", "broadcast", "contiguous", "looked_at", "whole"]
+__all__ = ["View", "axes_of", "broadcast", "composed", "contiguous", "looked_at", "whole"]
 
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -31,6 +32,7 @@ class View(NamedTuple):
     offset: int
     strides: tuple[int, ...]
     shape: tuple[int, ...]
+    axes: Any = None  # as ``axes_of`` has them, where the view looks beyond the root's ends
 
     @property
     def is_whole(self) -> bool:
@@ -152,3 +154,58 @@ def looked_at(eqn: Eqn, view: View) -> View | None:
     if name == "flip":
         return flipped(view, params["axes"])
     return None
+
+
+def axes_of(view: View) -> Sequence[tuple[int, list[tuple[int, int]]]] | None:
+    """For each axis of the root: where it starts, and (axis of the view, step) that move it.
+
+    None where the view does not walk along the root's axes.
+    """
+    if view.axes is not None:
+        return view.axes  # type: ignore[no-any-return]
+    shape = view.root.aval.shape
+    own = contiguous(shape)
+    rest = view.offset
+    out: list[tuple[int, list[tuple[int, int]]]] = []
+    for n, s in zip(shape, own, strict=True):
+        start, rest = divmod(rest, s) if n != 1 else (0, rest)
+        out.append((start, []))
+    if rest:
+        return None
+    for axis, (n, s) in enumerate(zip(view.shape, view.strides, strict=True)):
+        if s == 0 or n == 1:
+            continue
+        k = next((k for k, t in enumerate(own) if t and abs(s) >= t), None)
+        if k is None or s % own[k]:
+            return None
+        out[k][1].append((axis, s // own[k]))
+    for (start, moves), n in zip(out, shape, strict=True):
+        low = start + sum(min(0, m * (view.shape[a] - 1)) for a, m in moves)
+        high = start + sum(max(0, m * (view.shape[a] - 1)) for a, m in moves)
+        if low < 0 or high >= max(1, n):
+            return None
+    return out
+
+
+def composed(inner: View, outer: View) -> View:
+    """``inner``, of the shape of ``outer``'s root, seen through ``outer``."""
+    axes = axes_of(outer)
+    assert axes is not None
+    offset, strides = inner.offset, [0] * len(outer.shape)
+    for (start, moves), s in zip(axes, inner.strides, strict=True):
+        offset += start * s
+        for axis, step in moves:
+            strides[axis] += step * s
+    known = None if outer.axes is None else axes_of(inner)
+    through = None if known is None else tuple(_through(k, axes) for k in known)
+    return View(inner.root, offset, tuple(strides), outer.shape, through)
+
+
+def _through(axis: Any, outer: Any) -> tuple[int, list[tuple[int, int]]]:
+    """An axis of the inner root, by the indices of the outer view."""
+    start, moves = axis
+    found: list[tuple[int, int]] = []
+    for k, step in moves:
+        start += step * outer[k][0]
+        found += [(a, step * m) for a, m in outer[k][1]]
+    return start, found

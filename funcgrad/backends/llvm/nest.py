@@ -9,6 +9,7 @@ would count something twice, with a shorter one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -25,16 +26,17 @@ from funcgrad.backends.llvm.elements import (
 from funcgrad.backends.llvm.ir import Function, Local, Module, Value, lanes, vector
 from funcgrad.backends.llvm.gather import gathered
 from funcgrad.backends.llvm.lanes import counting, load_lanes, mask, store_lanes, widened
+from funcgrad.backends.llvm.pieced import pieced
 from funcgrad.backends.llvm.reduce import combine, folded, identity
 from funcgrad.compiler.kernels import (
     REDUCTIONS,
     Nest,
     Place,
     Schedule,
-    axes_of,
     reduced_axes,
 )
-from funcgrad.compiler.views import View, contiguous, whole
+from funcgrad.compiler.pieces import PIECEWISE, pieces
+from funcgrad.compiler.views import View, axes_of, contiguous, whole
 from funcgrad.ir.jaxpr import Eqn, Literal, Var
 
 __all__ = ["NestWriter"]
@@ -82,6 +84,7 @@ class NestWriter:
         roots: dict[Any, None] = {}
         self.accesses: list[tuple[int, ...]] = []
         self.indexed: set[int] = set()  # axes whose index itself is a value
+        self.cuts: set[int] = set()  # where along the last axis a piece begins or ends
         for k, stage in enumerate(self.nest.stages):
             for item in stage:
                 self._collect_item(item, row=bool(k % 2))
@@ -111,17 +114,30 @@ class NestWriter:
             todo = []
         elif item.prim.name in REDUCTIONS and self.kinds[item.outvars[0]] == "column":
             self.accesses.append(self._column(item))
+        elif item.prim.name in PIECEWISE:
+            self._collect_piece(item, whole(item.outvars[0]), row)
         elif not item.invars:
             self._collect_made(item, whole(item.outvars[0]))
         while todo:
             view = todo.pop()
             eqn = self.schedule.inline.get(view.root)
+            if eqn is not None and eqn.prim.name in PIECEWISE:
+                self._collect_piece(eqn, view, row)
             if eqn is None:
                 self.accesses.append(_strides(view))
             elif eqn.invars:
                 todo += self.schedule.inner_reads(eqn, view)
             else:
                 self._collect_made(eqn, view)
+
+    def _collect_piece(self, eqn: Eqn, view: View, row: bool) -> None:
+        """Axes along which a piece begins or ends; the last one is cut there."""
+        kept = [a for a, n in enumerate(view.shape) if n != 1]
+        for a, first, last in pieces(self.schedule, eqn, view).box:
+            if a in kept:
+                self.indexed.add(kept.index(a))
+                if kept.index(a) == len(self.nest.space) - 1 and not row:
+                    self.cuts |= {first, last}
 
     def _collect_made(self, eqn: Eqn, view: View) -> None:
         """Counting along an axis needs that axis's own index."""
@@ -272,22 +288,30 @@ class NestWriter:
 
     def _vectors(self, stage: int, items: list[Any]) -> None:
         """The last loop: full vectors, then what is left."""
-        f, last = self.f, len(self.extents) - 1
-        n, w = self.extents[last], self.width
-        if last == 0 and not self.rowwise:
+        last = len(self.extents) - 1
+        if last == 0 and not self.rowwise and not self.cuts:
             self._flat(stage, items)
             return
+        ends = sorted({0, self.extents[last], *self.cuts})
+        for low, high in pairwise(ends):
+            self.segment = (low, high)
+            self._segment(items, stage, low, high)
+
+    def _segment(self, items: list[Any], stage: int, low: int, high: int) -> None:
+        """Full vectors between two ends, and what is left."""
+        f, w, n = self.f, self.width, high - low
         if n <= w:
-            self._body(items, stage, f.const("i64", 0), n)
+            self._body(items, stage, f.const("i64", low), n)
             return
-        with f.loop(0, n - n % w, w) as i:
+        with f.loop(low, high - n % w, w) as i:
             self._body(items, stage, i, w)
         if n % w:
-            self._rest(items, stage, f.const("i64", n - n % w), n % w)
+            self._rest(items, stage, f.const("i64", high - n % w), n % w)
 
     def _flat(self, stage: int, items: list[Any]) -> None:
         """One loop over everything, from ``begin`` to ``end``; chunks begin at whole vectors."""
         f, n, w = self.f, self.extents[0], self.width
+        self.segment = (0, n)
         if n <= w:
             self._body(items, stage, f.const("i64", 0), n)
             return
@@ -415,6 +439,8 @@ class NestWriter:
             return self._counted(eqn, view)
         if name == "gather":
             return self._gathered(eqn)
+        if name in PIECEWISE:
+            return pieced(self, eqn, view)
         operands = self.schedule.inner_reads(eqn, view)
         xs = [self.read(v) for v in operands]
         if name == "full":

@@ -33,6 +33,8 @@ def chunks(writer: Any) -> int:
         return 1
     if len([i for i in items if i.__class__ is Place and i.adds]) > 1:
         return 1  # sums into overlapping places keep their order
+    if writer.cuts and len(writer.extents) == 1:
+        return 1  # the loop is several loops
     rows = writer.extents[0] // step_of(writer)
     found = min(_MOST, total // _CHUNK, rows)
     return 1 if found < 2 else -(-writer.extents[0] // length(writer, found))
