@@ -40,6 +40,8 @@ _PLACED = {"embed", "put", "add_at", "pad", "concatenate"}
 _MADE = {"iota", "full", "eye"}
 _CHEAP = 3  # operations that are rather done again than kept in memory
 _LOADS = 2
+_FEWER = 16  # times fewer elements: an operand that stays in the cache
+_FREE = 24  # operations on such operands alone, for one reader, rather than a large array
 _PIECES = 40  # operations, or loads, of a sum of pieces with one reader
 
 
@@ -251,6 +253,7 @@ class Schedule:
 
     def _is_cheap(self, eqn: Eqn) -> bool:
         """Whether every reader may rather compute it again: few operations on few loads."""
+        out = eqn.outvars[0]
         cost, loads = self.rules.weight(eqn), 0
         for v in eqn.invars:
             view = self.view(v)
@@ -259,13 +262,16 @@ class Schedule:
             if view.root in self.inline:
                 more, read = self.costs[view.root]
                 cost, loads = cost + more, loads + read
+            elif _FEWER * view.root.aval.size <= out.aval.size:
+                cost += 1  # it stays in the cache
             elif self.homes.get(view.root) is None:
                 loads += 1
             else:
                 return False  # it has a nest: be in it
-        if cost > _CHEAP or loads > _LOADS:
+        most = _CHEAP if loads else _FREE if self.uses.get(out, 0) == 1 else 2 * _CHEAP
+        if cost > most or loads > _LOADS:
             return False
-        self.costs[eqn.outvars[0]] = (cost, loads)
+        self.costs[out] = (cost, loads)
         return True
 
     def _apart(self, eqn: Eqn) -> None:
@@ -415,7 +421,7 @@ class Schedule:
             if v.__class__ is Var:
                 self.stored(v)
             return v
-        view = self.stored(v)
+        view = self.element(self.view(v))
         root = view.root
         if root in self.homes and view.is_whole and root not in self.taken and not self.small(root):
             self.taken.add(root)
