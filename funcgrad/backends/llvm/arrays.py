@@ -12,7 +12,7 @@ from funcgrad.backends.llvm.elements import BOOL, RULES, convert, memory_type, r
 from funcgrad.backends.llvm.gather import checked, layout
 from funcgrad.backends.llvm.handler import Handler
 from funcgrad.backends.llvm.ir import Local, Value
-from funcgrad.backends.llvm.lanes import load_lanes, store_lanes
+from funcgrad.backends.llvm.lanes import load_lanes, powers, store_lanes
 from funcgrad.backends.llvm.places import fill
 from funcgrad.compiler.views import View, broadcast, contiguous, whole
 
@@ -135,8 +135,9 @@ class _Scatter:
         if end:
             with f.loop(0, end, wide) as i:
                 self._update(base + i, value + i * v_step, wide, 1, v_step)
-        if n % wide:
-            self._update(base + end, value + end * v_step, n % wide, 1, v_step)
+        for piece in powers(n % wide):
+            self._update(base + end, value + end * v_step, piece, 1, v_step)
+            end += piece
 
     def _update(self, base: Value, value: Value, n: int, step: int, v_step: int) -> None:
         f, own = self.f, self.v.aval.dtype

@@ -14,7 +14,7 @@ from funcgrad.backends.llvm import blas
 from funcgrad.backends.llvm.elements import register_type
 from funcgrad.backends.llvm.handler import Handler
 from funcgrad.backends.llvm.ir import Function, Local, Value, vector
-from funcgrad.backends.llvm.lanes import load_lanes, store_lanes
+from funcgrad.backends.llvm.lanes import load_lanes, powers, store_lanes
 from funcgrad.backends.llvm.places import copy_strided
 from funcgrad.backends.llvm.reduce import folded
 from funcgrad.compiler.views import View, contiguous
@@ -255,9 +255,11 @@ class _Product:
                 self._at(a, i, p.m.a), b, self._at(c, i, p.m.c), n))  # fmt: skip
         else:
             self._split(p.m, 4 * self.wide, lambda i, n: self._column_sum(
-                self._at(a, i, 1), b, self._at(c, i, p.m.c), n))  # fmt: skip
+                self._at(a, i, 1), b, self._at(c, i, p.m.c), n), True)  # fmt: skip
 
-    def _split(self, axis: Axis, step: int, body: Callable[[Value, int], None]) -> None:
+    def _split(
+        self, axis: Axis, step: int, body: Callable[[Value, int], None], vectors: bool = False
+    ) -> None:
         """The axis in pieces of this length, then what is left."""
         end = axis.n - axis.n % step
         if end == step:
@@ -265,8 +267,11 @@ class _Product:
         elif end:
             with self.f.loop(0, end, step) as i:
                 body(i, step)
-        if axis.n % step:
-            body(self.f.const("i64", end), axis.n % step)
+        rest = axis.n % step
+        while rest:  # vectors of an odd length take many instructions to load
+            piece = powers(rest)[0] if vectors else rest
+            body(self.f.const("i64", end), piece)
+            end, rest = end + piece, rest - piece
 
     def _summed(self, a: Value, b: Value, body: Callable[[Value, Value], None]) -> None:
         """Loops over all summed axes."""
@@ -291,7 +296,7 @@ class _Product:
         self._split(n, 2 * self.wide, lambda j, wide: self._split(
             m, self.rows, lambda i, rows: self._tile(
                 self._at(a, i, m.a), self._at(b, j, n.b),
-                self._at(self._at(c, i, m.c), j, n.c), rows, wide)))  # fmt: skip
+                self._at(self._at(c, i, m.c), j, n.c), rows, wide)), True)  # fmt: skip
 
     def _tile(self, a: Value, b: Value, c: Value, rows: int, wide: int) -> None:
         f, p, type = self.f, self.plan, vector(self.type, wide)
@@ -316,31 +321,36 @@ class _Product:
 
     def _dots(self, a: Value, b: Value, c: Value, rows: int) -> None:
         f, p, last = self.f, self.plan, self.plan.k[-1]
-        wide = min((2 if rows > 1 else 4) * self.wide, last.n)
-        left = last.n % wide
-        sums = [Local(f, vector(self.type, wide), 0.0) for _ in range(rows)]
-        rest = [Local(f, vector(self.type, left), 0.0) for _ in range(rows)] if left else []
+        wide = min((2 if rows > 1 else 4) * self.wide, powers(last.n)[0])
+        end = last.n - last.n % wide
+        parts = [(wide, self._zeros(rows, wide))]
+        parts += [(n, self._zeros(rows, n)) for n in powers(last.n % wide)]
         head = self.plan
         self.plan = head._replace(k=head.k[:-1])
 
         def line(a: Value, b: Value) -> None:
-            end = last.n - left
             with f.loop(0, end, wide) as i:
-                self._terms(self._at(a, i, last.a), self._at(b, i, last.b), wide, sums)
-            if left:
-                at = f.const("i64", end)
-                self._terms(self._at(a, at, last.a), self._at(b, at, last.b), left, rest)
+                self._terms(self._at(a, i, last.a), self._at(b, i, last.b), wide, parts[0][1])
+            place = end
+            for n, sums in parts[1:]:
+                at = f.const("i64", place)
+                self._terms(self._at(a, at, last.a), self._at(b, at, last.b), n, sums)
+                place += n
 
         self._summed(a, b, line)
         self.plan = head
         for r in range(rows):
             at = self._at(c, r, p.m.c)
-            total = folded(f, sums[r].get(), "reduce_sum", self.dtype)
-            if left:
-                total = total + folded(f, rest[r].get(), "reduce_sum", self.dtype)
+            totals = [folded(f, sums[r].get(), "reduce_sum", self.dtype) for _, sums in parts]
+            total = totals[0]
+            for more in totals[1:]:
+                total = total + more
             if self.adds:
                 total = load_lanes(f, at, 1, 1, self.dtype) + total
             store_lanes(f, total, at, 1, self.dtype)
+
+    def _zeros(self, rows: int, wide: int) -> list[Local]:
+        return [Local(self.f, vector(self.type, wide), 0.0) for _ in range(rows)]
 
     def _terms(self, a: Value, b: Value, wide: int, sums: list[Local]) -> None:
         f, p = self.f, self.plan

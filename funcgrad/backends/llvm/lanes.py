@@ -9,7 +9,12 @@ import numpy as np
 from funcgrad.backends.llvm.elements import BOOL, memory_type
 from funcgrad.backends.llvm.ir import Function, Value, element, lanes, vector
 
-__all__ = ["counting", "load_lanes", "mask", "shuffled", "store_lanes", "widened"]
+__all__ = ["counting", "load_lanes", "mask", "powers", "shuffled", "store_lanes", "widened"]
+
+
+def powers(n: int) -> list[int]:
+    """n as a sum of powers of two, the largest first: vectors of other lengths are slow."""
+    return [1 << k for k in range(n.bit_length() - 1, -1, -1) if n >> k & 1]
 
 
 def load_lanes(f: Function, pointer: Value, stride: int, n: int, dtype: Any) -> Value:

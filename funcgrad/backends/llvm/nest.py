@@ -25,7 +25,7 @@ from funcgrad.backends.llvm.elements import (
 )
 from funcgrad.backends.llvm.ir import Function, Local, Module, Value, lanes, vector
 from funcgrad.backends.llvm.gather import gathered
-from funcgrad.backends.llvm.lanes import counting, load_lanes, mask, store_lanes, widened
+from funcgrad.backends.llvm.lanes import counting, load_lanes, mask, powers, store_lanes, widened
 from funcgrad.backends.llvm.pieced import pieced
 from funcgrad.backends.llvm.reduce import combine, folded, identity
 from funcgrad.compiler.kernels import (
@@ -193,8 +193,8 @@ class NestWriter:
         n = max(1, self.vector_bits // widest)
         sums = any(self.kinds.get(v) in ("full", "row") for v in self.own)
         if work <= _LIGHT:
-            return n * (4 if sums else 2)
-        return n
+            n *= 4 if sums else 2
+        return min(n, powers(self.extents[-1])[0])
 
     # -- the function ------------------------------------------------------------------------------
 
@@ -299,40 +299,42 @@ class NestWriter:
 
     def _segment(self, items: list[Any], stage: int, low: int, high: int) -> None:
         """Full vectors between two ends, and what is left."""
-        f, w, n = self.f, self.width, high - low
-        if n <= w:
-            self._body(items, stage, f.const("i64", low), n)
-            return
-        with f.loop(low, high - n % w, w) as i:
-            self._body(items, stage, i, w)
+        w, n = self.width, high - low
+        full = n - n % w
+        if full == w:
+            self._body(items, stage, self.f.const("i64", low), w)
+        elif full:
+            with self.f.loop(low, low + full, w) as i:
+                self._body(items, stage, i, w)
         if n % w:
-            self._rest(items, stage, f.const("i64", high - n % w), n % w)
+            self._rest(items, stage, low + full, n % w, once=full > 0)
 
     def _flat(self, stage: int, items: list[Any]) -> None:
         """One loop over everything, from ``begin`` to ``end``; chunks begin at whole vectors."""
         f, n, w = self.f, self.extents[0], self.width
         self.segment = (0, n)
-        if n <= w:
-            self._body(items, stage, f.const("i64", 0), n)
-            return
-        whole_end = n - n % w
-        stop = self.end.lt(whole_end).select(self.end, whole_end)
+        full = n - n % w
+        stop = self.end.lt(full).select(self.end, full)
         with f.loop(self.begin, stop, w) as i:
             self._body(items, stage, i, w)
         if n % w:
-            with f.when(self.end.gt(whole_end)):
-                self._rest(items, stage, f.const("i64", whole_end), n % w)
+            with f.when(self.end.gt(full)):
+                self._rest(items, stage, full, n % w, once=True)
 
-    def _rest(self, items: list[Any], stage: int, start: Value, n: int) -> None:
-        """The elements behind the last full vector: it moved back, or a shorter one."""
-        once = all(
+    def _rest(self, items: list[Any], stage: int, start: int, n: int, once: bool) -> None:
+        """The elements behind the last full vector: that vector moved back, where it may be
+        computed twice, or shorter ones."""
+        f = self.f
+        if once and all(
             not item.adds if item.__class__ is Place
             else self.kinds[item.outvars[0]] != "column" for item in items
-        )  # fmt: skip
-        if once:
-            self._body(items, stage, start - (self.width - n), self.width, skip=self.width - n)
-        else:
-            self._body(items, stage, start, n)
+        ):  # fmt: skip
+            back = self.width - n
+            self._body(items, stage, f.const("i64", start - back), self.width, skip=back)
+            return
+        for piece in powers(n):
+            self._body(items, stage, f.const("i64", start), piece)
+            start += piece
 
     def _body(self, items: list[Any], stage: int, i: Value, n: int, skip: int = 0) -> None:
         self.index[-1] = i

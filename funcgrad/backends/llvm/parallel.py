@@ -11,7 +11,7 @@ from typing import Any
 
 from funcgrad.backends.llvm.elements import memory_type, weight
 from funcgrad.backends.llvm.ir import Function, Value
-from funcgrad.backends.llvm.lanes import load_lanes, store_lanes
+from funcgrad.backends.llvm.lanes import load_lanes, powers, store_lanes
 from funcgrad.backends.llvm.reduce import combine
 from funcgrad.compiler.kernels import Place
 
@@ -91,7 +91,7 @@ def combine_columns(s: Any, op: str, v: Any, parts: Value, count: int) -> None:
     """The chunks' arrays of sums, one after another, into the result."""
     f, dtype, n = s.f, v.aval.dtype, v.aval.size
     type, target = memory_type(dtype), s.memory(v)
-    wide = min(n, 16)
+    wide = min(powers(n)[0], 16)
 
     def piece(i: Value, count_now: int) -> None:
         total = load_lanes(f, f.at(parts, i, type), 1, count_now, dtype)
@@ -100,7 +100,9 @@ def combine_columns(s: Any, op: str, v: Any, parts: Value, count: int) -> None:
             total = combine(op, total, more, dtype)
         store_lanes(f, total, f.at(target, i, type), 1, dtype)
 
-    with f.loop(0, n - n % wide, wide) as i:
+    end = n - n % wide
+    with f.loop(0, end, wide) as i:
         piece(i, wide)
-    if n % wide:
-        piece(f.const("i64", n - n % wide), n % wide)
+    for rest in powers(n % wide):
+        piece(f.const("i64", end), rest)
+        end += rest

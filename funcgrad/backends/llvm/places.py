@@ -10,7 +10,7 @@ import numpy as np
 
 from funcgrad.backends.llvm.elements import convert, memory_type, register_type
 from funcgrad.backends.llvm.ir import Function, Value, vector
-from funcgrad.backends.llvm.lanes import store_lanes
+from funcgrad.backends.llvm.lanes import powers, store_lanes
 from funcgrad.compiler.views import View, contiguous
 
 __all__ = ["Memory", "bytes_of", "copy_strided", "copy_view", "fill", "places"]
@@ -118,8 +118,9 @@ def _copy_line(
     if end:
         with f.loop(0, end, _LINE) as i:
             piece(i, _LINE)
-    if n % _LINE:
-        piece(f.const("i64", end), n % _LINE)
+    for count in powers(n % _LINE):
+        piece(f.const("i64", end), count)
+        end += count
 
 
 def _copy_turned(
