@@ -1,0 +1,94 @@
+"""Random programs and structured ones: native code gives what the reference gives."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from funcgrad.backends.llvm import scope
+from funcgrad.backends.llvm.machine import machine
+from funcgrad.transforms.jvp import jvp_jaxpr
+from funcgrad.transforms.linearize import vjp_jaxpr
+from tests import laws, test_programs
+from tests.backends.llvm import drawn
+from tests.backends.llvm.natively import natively, needed, refusal
+
+pytestmark = needed
+
+RTOL = 1e-12  # of the largest number of a result
+
+
+def agrees(jaxpr, args, rtol=RTOL):
+    assert refusal(jaxpr) is None
+    status, outs = natively(jaxpr, args)
+    assert status == 0
+    for found, wanted in zip(outs, laws.evaluate(jaxpr, args), strict=True):
+        laws.close(found, wanted, rtol)
+
+
+def pulled_back(jaxpr, args, seed=3):
+    """The vjp with respect to all real operands, and what to call it with."""
+    rng = np.random.default_rng(seed)
+    active = laws.inexact(args)
+    seeded = tuple(v.aval.dtype.kind == "f" for v in jaxpr.outvars)
+    cts = [laws.tangent(np.zeros(v.aval.shape, v.aval.dtype), rng)
+           for v, on in zip(jaxpr.outvars, seeded) if on]  # fmt: skip
+    return vjp_jaxpr(jaxpr, active, seeded), [*args, *cts]
+
+
+def pushed_forward(jaxpr, args, seed=4):
+    rng = np.random.default_rng(seed)
+    active = laws.inexact(args)
+    steps = [laws.tangent(x, rng) for x, on in zip(args, active) if on]
+    return jvp_jaxpr(jaxpr, active)[0], [*args, *steps]
+
+
+ANY = st.sampled_from(["registers", "narrow", "nests"])
+
+
+class written:
+    """Programs are written in this way while the context lasts."""
+
+    def __init__(self, way):
+        self.way = way
+
+    def __enter__(self):
+        self.before = scope.SMALL, machine().vector_bits
+        if self.way != "registers":
+            scope.SMALL = 1
+        if self.way == "narrow":
+            machine().vector_bits = 128
+
+    def __exit__(self, *_):
+        scope.SMALL, machine().vector_bits = self.before
+
+
+@given(test_programs.programs(), ANY)
+def test_small_programs(program, way):
+    steps, args = program
+    jaxpr = laws.build(test_programs.program(steps, keep=4), args)
+    with written(way):
+        agrees(jaxpr, args)
+
+
+@given(drawn.programs(), ANY)
+def test_larger_programs(program, way):
+    steps, args = program
+    jaxpr, args = laws.captured(drawn.function(steps), args)
+    with written(way):
+        agrees(jaxpr, args)
+
+
+@given(drawn.programs(most=7), ANY)
+def test_gradients_of_larger_programs(program, way):
+    steps, args = program
+    jaxpr, args = laws.captured(drawn.function(steps, keep=2), args)
+    with written(way):
+        agrees(*pulled_back(jaxpr, args))
+
+
+@given(drawn.programs(most=5), ANY)
+def test_second_derivatives_of_larger_programs(program, way):
+    steps, args = program
+    jaxpr, args = laws.captured(drawn.function(steps, keep=2), args)
+    with written(way):
+        agrees(*pushed_forward(*pulled_back(jaxpr, args)))
