@@ -1,5 +1,7 @@
 """Random programs and structured ones: native code gives what the reference gives."""
 
+import contextlib
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,21 +47,16 @@ def pushed_forward(jaxpr, args, seed=4):
 ANY = st.sampled_from(["registers", "narrow", "nests"])
 
 
-class written:
+@contextlib.contextmanager
+def written(way):
     """Programs are written in this way while the context lasts."""
-
-    def __init__(self, way):
-        self.way = way
-
-    def __enter__(self):
-        self.before = scope.SMALL, machine().vector_bits
-        if self.way != "registers":
-            scope.SMALL = 1
-        if self.way == "narrow":
-            machine().vector_bits = 128
-
-    def __exit__(self, *_):
-        scope.SMALL, machine().vector_bits = self.before
+    before = scope.SMALL, machine().vector_bits
+    scope.SMALL = before[0] if way == "registers" else 1
+    machine().vector_bits = 128 if way == "narrow" else before[1]
+    try:
+        yield
+    finally:
+        scope.SMALL, machine().vector_bits = before
 
 
 @given(test_programs.programs(), ANY)
