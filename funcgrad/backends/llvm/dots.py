@@ -303,7 +303,7 @@ class _Product:
 
     def _terms(self, a: Value, b: Value, i: Value, wide: int, sums: list[Local]) -> None:
         f, p = self.f, self.plan
-        y = load_lanes(f, self._at(b, i, p.k.b), 1, wide, self.dtype)
+        y = load_lanes(f, self._at(b, i, p.k.b), p.k.b, wide, self.dtype)  # 0 where it is repeated
         for r, total in enumerate(sums):
             x = load_lanes(f, self._at(self._at(a, i, p.k.a), r, p.m.a), 1, wide, self.dtype)
             total.set(f.fma(x, y, total.get()))
