@@ -17,7 +17,7 @@ from tests.backends.llvm.natively import natively, needed, refusal
 
 pytestmark = needed
 
-RTOL = 1e-12  # of the largest number of a result
+RTOL = 1e-11  # of the largest number of a result, or of 1: differences may cancel
 
 
 def agrees(jaxpr, args, rtol=RTOL):
@@ -28,7 +28,10 @@ def agrees(jaxpr, args, rtol=RTOL):
     status, outs = natively(jaxpr, args)
     assert status == 0
     for found, wanted in zip(outs, laws.evaluate(jaxpr, args), strict=True):
-        laws.close(found, wanted, rtol)
+        single = np.asarray(wanted).dtype == np.float32
+        size = np.max(np.abs(wanted), where=np.isfinite(wanted), initial=1.0)
+        atol = rtol * size * (1e7 if single else 1.0)
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=atol)
 
 
 def pulled_back(jaxpr, args, seed=3):
