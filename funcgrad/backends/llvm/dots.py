@@ -330,12 +330,12 @@ class _Product:
 
         def line(a: Value, b: Value) -> None:
             with f.loop(0, end, wide) as i:
-                self._terms(self._at(a, i, last.a), self._at(b, i, last.b), wide, parts[0][1])
+                self._terms(self._at(a, i, last.a), self._at(b, i, last.b), last, parts[0])
             place = end
-            for n, sums in parts[1:]:
+            for part in parts[1:]:
                 at = f.const("i64", place)
-                self._terms(self._at(a, at, last.a), self._at(b, at, last.b), n, sums)
-                place += n
+                self._terms(self._at(a, at, last.a), self._at(b, at, last.b), last, part)
+                place += part[0]
 
         self._summed(a, b, line)
         self.plan = head
@@ -352,11 +352,11 @@ class _Product:
     def _zeros(self, rows: int, wide: int) -> list[Local]:
         return [Local(self.f, vector(self.type, wide), 0.0) for _ in range(rows)]
 
-    def _terms(self, a: Value, b: Value, wide: int, sums: list[Local]) -> None:
-        f, p = self.f, self.plan
-        y = load_lanes(f, b, 1, wide, self.dtype)
+    def _terms(self, a: Value, b: Value, axis: Axis, part: tuple[int, list[Local]]) -> None:
+        f, (wide, sums) = self.f, part
+        y = load_lanes(f, b, axis.b, wide, self.dtype)  # step 0 where one number is repeated
         for r, total in enumerate(sums):
-            x = load_lanes(f, self._at(a, r, p.m.a), 1, wide, self.dtype)
+            x = load_lanes(f, self._at(a, r, self.plan.m.a), 1, wide, self.dtype)
             total.set(f.fma(x, y, total.get()))
 
     # -- c = A b, A by columns: vectors along c --------------------------------------------------

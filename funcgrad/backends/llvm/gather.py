@@ -116,6 +116,8 @@ def _fetched(nest: Any, address: Value, root: Any) -> Value:
     dtype = root.aval.dtype
     base, type = nest.place[root], memory_type(dtype)
     n = lanes(address.type)
+    if base.type != "ptr":  # one number, in a register: every checked place is its own
+        return base.splat(n) if n > 1 else base  # type: ignore[no-any-return]
     if n == 1:
         return load_lanes(f, f.at(base, address, type), 0, 1, dtype)
     x = f.const(vector(type, n), 0)

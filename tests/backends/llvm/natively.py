@@ -30,5 +30,7 @@ def natively(jaxpr: Jaxpr, values: list[Any]) -> tuple[int, list[Any]]:
     scratch = np.empty(made.arena + 64, np.uint8)
     arena = scratch.ctypes.data + 63 & -64
     kind = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)
-    addresses = [(ctypes.c_void_p * max(1, len(a)))(*[x.ctypes.data for x in a]) for a in (xs, outs)]
+    addresses = [
+        (ctypes.c_void_p * max(1, len(a)))(*[x.ctypes.data for x in a]) for a in (xs, outs)
+    ]
     return kind(made.body)(*addresses, arena), outs
