@@ -301,6 +301,8 @@ class Schedule:
         name, shape = item.prim.name, item.outvars[0].aval.shape
         if name in REDUCTIONS:
             return [self.element(self.view(item.invars[0]))]
+        if name in PIECEWISE:
+            return self.inner_reads(item, whole(item.outvars[0]))
         if name == "gather":
             table, *arrays = item.invars
             lined = [self.element(broadcast(self.view(a), _advanced(item))) for a in arrays]
