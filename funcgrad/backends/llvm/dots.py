@@ -15,7 +15,7 @@ from funcgrad.backends.llvm.elements import register_type
 from funcgrad.backends.llvm.handler import Handler
 from funcgrad.backends.llvm.ir import Function, Local, Value, vector
 from funcgrad.backends.llvm.lanes import load_lanes, powers, store_lanes
-from funcgrad.backends.llvm.places import copy_strided
+from funcgrad.backends.llvm.places import copy_strided, fill
 from funcgrad.backends.llvm.reduce import folded
 from funcgrad.compiler.views import View, contiguous
 from funcgrad.ir.jaxpr import Var
@@ -50,7 +50,7 @@ class Plan(NamedTuple):
 
 def _groups(eqn: Any) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
     """The axes of both operands in the order batch, free, summed."""
-    x, y = eqn.invars
+    x, y = eqn.invars[-2:]
     (xs, ys), (xb, yb) = eqn.params["dims"] if eqn.params else (((0,), (0,)), ((), ()))
     x_free = tuple(i for i in range(x.aval.ndim) if i not in xs and i not in xb)
     y_free = tuple(i for i in range(y.aval.ndim) if i not in ys and i not in yb)
@@ -110,6 +110,22 @@ def _write(s: Any, eqn: Any) -> None:
     product(s, eqn, c, contiguous(out.aval.shape), adds=False)
     if s.small(out):
         s.bind(out, load_lanes(s.f, c, 1, out.aval.size, out.aval.dtype))
+
+
+def _onto(s: Any, eqn: Any) -> None:
+    """Added to another value, in that value's own memory where it dies."""
+    x, *factors = eqn.invars
+    (out,) = eqn.outvars
+    start = s.schedule.stored(x)
+    if not start.shape:
+        c = s.allocate(out)
+        fill(s.f, c, out.aval, s.register(x), x.aval.dtype)
+    elif any(s.schedule.stored(v).root is start.root for v in factors):
+        c = s.allocate(out)
+        s.copy(start, c)
+    else:
+        c = s.begun_as(start, out)
+    product(s, eqn, c, contiguous(out.aval.shape), adds=True)
 
 
 def product(s: Any, eqn: Any, c: Value, steps: tuple[int, ...], adds: bool) -> None:
@@ -381,4 +397,5 @@ class _Product:
 HANDLERS = {
     "dot_general": Handler(_write, _refuses, registers=True),
     "inner": Handler(_write, _refuses, registers=True),
+    "dot_onto": Handler(_onto),
 }

@@ -17,6 +17,7 @@ from funcgrad.backends.llvm.lanes import load_lanes, store_lanes
 from funcgrad.backends.llvm.nest import NestWriter
 from funcgrad.backends.llvm.places import Memory, bytes_of, copy_view, fill, places
 from funcgrad.backends.llvm.reduce import combine, identity
+from funcgrad.compiler.accumulate import accumulated
 from funcgrad.compiler.kernels import Init, Nest, Place, Rules, Schedule
 from funcgrad.compiler.simplify import simplify
 from funcgrad.compiler.views import View
@@ -91,6 +92,7 @@ class Scope:
 
     def __init__(self, program: Program, jaxpr: Jaxpr, parent: Scope | None = None):
         self.program, self.parent = program, parent
+        jaxpr = accumulated(jaxpr)
         self.f, self.module = program.f, program.module
         self.schedule = jaxpr.derive(
             ("schedule", SMALL), lambda: Schedule(jaxpr, Rules(_fusible, weight, SMALL))

@@ -1,0 +1,98 @@
+"""Sums of matrix products, each added to the last while it is computed.
+
+    z = a b + c d                     becomes   s = a b;  z = dot_onto(s, c, d)
+    z = transpose(a b) + transpose(c d)         s = a b;  z = transpose(dot_onto(s, c, d))
+
+A convolution written as a sum over its window then needs no array for every term. Only a backend
+whose products can add to memory asks for this.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from funcgrad.compiler.rewrites import is_number
+from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var, dead_code
+from funcgrad.ops.dot import dot_general
+from funcgrad.ops.elementwise import add
+from funcgrad.ops.families import define
+from funcgrad.ops.shaping import transpose
+
+__all__ = ["accumulated", "dot_onto"]
+
+_SMALL = 16  # elements that are better kept in registers
+
+
+def _value(xp: Any, x: Any, a: Any, b: Any, dims: Any) -> Any:
+    return x + dot_general.value(xp, a, b, dims=dims)
+
+
+dot_onto = define(
+    "dot_onto", type=lambda x, a, b, dims: dot_general.type(a, b, dims=dims), value=_value
+)
+"""x, a number or an array of the product's shape, to which the product of a and b is added."""
+
+
+def accumulated(jaxpr: Jaxpr) -> Jaxpr:
+    """The program with sums of products written as such."""
+    if sum(eqn.prim is dot_general for eqn in jaxpr.eqns) == 0:
+        return jaxpr
+    return jaxpr.derive("accumulated", lambda: _Accumulation(jaxpr).run())  # type: ignore[no-any-return]
+
+
+class _Accumulation:
+    def __init__(self, jaxpr: Jaxpr):
+        self.jaxpr = jaxpr
+        self.maker = {v: eqn for eqn in jaxpr.eqns for v in eqn.outvars}
+        self.uses: dict[Any, int] = {}
+        for v in [v for eqn in jaxpr.eqns for v in eqn.invars] + list(jaxpr.outvars):
+            if v.__class__ is Var:
+                self.uses[v] = self.uses.get(v, 0) + 1
+        self.sums: dict[Any, tuple[Var, Any]] = {}  # sum -> what it is a transpose of, and how
+        self.eqns: list[Eqn] = []
+
+    def run(self) -> Jaxpr:
+        for eqn in self.jaxpr.eqns:
+            if not (eqn.prim is add and (self.onto(eqn, *eqn.invars) or (
+                self.onto(eqn, *eqn.invars[::-1])))):  # fmt: skip
+                self.eqns.append(eqn)
+        outs = self.jaxpr.outvars
+        return Jaxpr(self.jaxpr.invars, dead_code(self.eqns, outs), outs)
+
+    def product(self, term: Any) -> tuple[Eqn, Any] | None:
+        """The product that a term is, or is a transpose of, if nothing else reads it."""
+        made, perm = self.maker.get(term), None
+        if made is not None and made.prim is transpose and self.uses[term] == 1:
+            perm, term = made.params["perm"], made.invars[0]
+            made = self.maker.get(term)
+        if made is None or made.prim is not dot_general or self.uses[term] != 1:
+            return None
+        return made, perm
+
+    def onto(self, eqn: Eqn, x: Any, term: Any) -> bool:
+        """Write the sum as a product onto x, where x is 0 or such a sum itself."""
+        (out,), found = eqn.outvars, self.product(term)
+        if found is None or out.aval.size <= _SMALL or out.aval.dtype.char not in "fd":
+            return False
+        made, perm = found
+        a, b = made.invars
+        if out.aval.size != term.aval.size or not a.aval.dtype == b.aval.dtype == out.aval.dtype:
+            return False
+        if is_number(x, 0):
+            x = Literal(out.aval.dtype.type(0))
+        else:
+            other = self.sums.get(x) or self.first(x)
+            if other is None or other[1] != perm or self.uses.get(x) != 1:
+                return False
+            x = other[0]
+        total = out if perm is None else Var(made.outvars[0].aval)
+        params = {"dims": made.params["dims"]}
+        self.eqns.append(Eqn(dot_onto, (x, a, b), params, (total,), eqn.source))
+        if perm is not None:
+            self.eqns.append(Eqn(transpose, (total,), {"perm": perm}, (out,), eqn.source))
+        self.sums[out] = total, perm
+        return True
+
+    def first(self, x: Any) -> tuple[Var, Any] | None:
+        found = self.product(x)
+        return None if found is None else (found[0].outvars[0], found[1])

@@ -1,0 +1,74 @@
+"""Sums of products: fewer arrays, the same numbers."""
+
+import numpy as np
+import pytest
+
+from funcgrad import grad, make_jaxpr
+from funcgrad.compiler.accumulate import accumulated
+from funcgrad.compiler.simplify import simplify
+from tests import laws
+from tests.backends.llvm.natively import natively, needed
+
+
+def convolution(x, w):
+    """A 3-window by shifted products, as people write it."""
+    total = 0
+    for k in range(3):
+        total = total + np.einsum("bip,ipq->biq", x[:, k : k + 5], w[k : k + 5])
+    return total
+
+
+def plain_sum(x, w):
+    y = x[:, 0]
+    return y @ w[0] + y @ w[1] + y @ w[2]
+
+
+def in_place_of_an_operand(x, w):
+    """The first product is itself a factor of the second: it must outlive the sum's memory."""
+    y = x[:, 0] @ w[0]
+    return y + y @ w[1]
+
+
+RNG = np.random.default_rng(5)
+X, W = RNG.normal(size=(4, 7, 6)), RNG.normal(size=(7, 6, 6))
+
+
+def programs(f):
+    yield make_jaxpr(f)(X, W)
+    yield make_jaxpr(grad(lambda x, w: np.sum(np.sin(f(x, w))), argnums=(0, 1)))(X, W)
+
+
+@pytest.mark.parametrize("f", [convolution, plain_sum, in_place_of_an_operand])
+def test_the_same_numbers(f):
+    for closed in programs(f):
+        jaxpr = simplify(closed.jaxpr)
+        values = [X, W, *closed.consts]
+        for found, wanted in zip(
+            laws.evaluate(accumulated(jaxpr), values), laws.evaluate(jaxpr, values), strict=True
+        ):
+            laws.close(found, wanted, 1e-13)
+
+
+@needed
+@pytest.mark.parametrize("f", [convolution, plain_sum, in_place_of_an_operand])
+def test_natively(f):
+    for closed in programs(f):
+        values = [X, W, *closed.consts]
+        status, outs = natively(closed.jaxpr, values)
+        assert status == 0
+        for found, wanted in zip(outs, laws.evaluate(simplify(closed.jaxpr), values), strict=True):
+            laws.close(found, wanted, 1e-13)
+
+
+def test_every_term_but_the_first_is_added_in_place():
+    jaxpr = accumulated(simplify(make_jaxpr(plain_sum)(X, W).jaxpr))
+    names = [eqn.prim.name for eqn in jaxpr.eqns]
+    assert names.count("dot_onto") == 2
+    assert names.count("dot_general") == 1
+    assert "add" not in names
+
+
+def test_what_is_read_twice_stays():
+    closed = make_jaxpr(in_place_of_an_operand)(X, W)
+    jaxpr = accumulated(simplify(closed.jaxpr))
+    assert "dot_onto" not in [eqn.prim.name for eqn in jaxpr.eqns]
