@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from funcgrad.backends.llvm import maths
-from funcgrad.backends.llvm.ir import Function, Value, bits, integer_like
+from funcgrad.backends.llvm.ir import Function, Value, bits, integer_like, lanes, vector
 from funcgrad.ir.avals import Aval, python_kind
 from funcgrad.ir.jaxpr import Eqn
 
@@ -63,15 +63,19 @@ def convert(x: Value, old: Any, new: Any) -> Value:
 
 
 def _truncated(x: Value, new: Any, type: str) -> Value:
-    """Floats out of range become the smallest integer, as the processor's own conversion does."""
-    if new.itemsize < 8:  # through int64: the low bits stay, as in C compilers' code
-        return _truncated(x, np.dtype(np.int64), "i64").cast("trunc", type)
-    top = 2.0**63 if new.kind == "i" else 2.0**64
-    low = x.ge(-top) if new.kind == "i" else x.gt(-1.0)
-    fits = low & x.lt(top)
-    safe = fits.select(x, 0.0)
-    word = "fptosi" if new.kind == "i" else "fptoui"
-    return fits.select(safe.cast(word, type), -(2**63))
+    """What C leaves open (NaN, numbers out of range) is what x86-64 and compilers make of it.
+
+    Short integers are cut from int32; unsigned ones are signed ones of x, or of x - 2**(bits-1).
+    """
+    if new.itemsize < 4:
+        return _truncated(x, np.dtype(np.int32), "i32").cast("trunc", type)
+    half = 2 ** (8 * new.itemsize - 1)
+    if new.kind == "u":
+        over = x.ge(float(half))
+        found = _truncated(over.select(x - float(half), x), np.dtype(f"i{new.itemsize}"), type)
+        return over.select(found ^ -half, found)
+    fits = x.ge(-float(half)) & x.lt(float(half))
+    return fits.select(fits.select(x, 0.0).cast("fptosi", type), -half)
 
 
 # -- rules -----------------------------------------------------------------------------------

@@ -39,7 +39,8 @@ def tanh(f: Function, x: Value) -> Value:
     """An odd polynomial up to 0.55, then 1 - 2/(e^2x + 1)."""
     size, z = fabs(x), x * x
     far = 1.0 - 2.0 / (exp(f, size + size) + 1.0)
-    return size.lt(0.55).select(f.fma(x * z, poly(f, "tanh", z), x), with_sign(far, x))
+    near = f.fma(x * z, poly(f, "tanh", z), x)  # of -0.0, this is 0.0
+    return with_sign(size.lt(0.55).select(near, far), x)
 
 
 def arcsinh(f: Function, x: Value) -> Value:
