@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from funcgrad import config
+from funcgrad.backends.forks import Tree
 from funcgrad.compiler.cost import equations, nanoseconds
 from funcgrad.compiler.simplify import simplify
-from funcgrad.ir.jaxpr import Jaxpr
+from funcgrad.ir.jaxpr import Eqn, Jaxpr
 
-__all__ = ["NativeWarning", "Tier", "promoted"]
+__all__ = ["NativeWarning", "Tier", "is_light", "patience", "promoted", "promoted_tree"]
 
 _WORTH = 50_000_000  # nanoseconds of work that a compilation is worth
 _NEVER = 1 << 62
+_WAITING = "NumPy: too few calls so far"
 _lock = threading.RLock()
 
 
@@ -38,7 +40,7 @@ class Tier:
     def __init__(self, left: int):
         self.left = left
         self.native: Any = None  # the callable of the native form
-        self.why = "NumPy: too few calls so far"
+        self.why = _WAITING
 
 
 def patience(jaxpr: Jaxpr, jitted: bool, backend: str | None = None) -> int:
@@ -56,6 +58,11 @@ def patience(jaxpr: Jaxpr, jitted: bool, backend: str | None = None) -> int:
     return max(2, _WORTH // cost)
 
 
+def is_light(jaxpr: Jaxpr) -> bool:
+    """Whether one run through NumPy costs less than a compilation."""
+    return nanoseconds(simplify(jaxpr)) <= _WORTH
+
+
 def promoted(jaxpr: Jaxpr, tier: Tier, entry: Callable[[Jaxpr, Any], Any]) -> None:
     """Compile the program, if this machine and the program allow it; else never ask again.
 
@@ -71,25 +78,48 @@ def promoted(jaxpr: Jaxpr, tier: Tier, entry: Callable[[Jaxpr, Any], Any]) -> No
             jaxpr.derived["native"] = made
 
 
-def _made(jaxpr: Jaxpr, tier: Tier) -> Any:
-    from funcgrad.backends.llvm.machine import available
-
-    why = available()
+def promoted_tree(tree: Tree, tier: Tier) -> Any:
+    """The native program of a function with decisions; None where it cannot be one program."""
+    machine, program = _llvm()
+    why = machine.available() or program.refusal(tree)
     if why is not None:
         tier.why = f"NumPy: {why}"
         return None
-    from funcgrad.backends.llvm.program import compiled
+    eqns = [eqn for node in tree.nodes if hasattr(node, "jaxpr") for eqn in node.jaxpr.eqns]
+    return _attempted(tier, eqns, lambda: program.native_tree(tree))
 
+
+def _made(jaxpr: Jaxpr, tier: Tier) -> Any:
+    machine, program = _llvm()
+    why = machine.available()
+    if why is not None:
+        tier.why = f"NumPy: {why}"
+        return None
+    made = _attempted(tier, jaxpr.eqns, lambda: program.compiled(jaxpr))
+    if made is None and tier.why is _WAITING:
+        tier.why = "NumPy: hardly anything of it has a native form"
+    return made
+
+
+def _llvm() -> Any:
+    from funcgrad.backends.llvm import machine, program
+
+    return machine, program
+
+
+def _attempted(tier: Tier, eqns: Sequence[Eqn], compiled: Callable[[], Any]) -> Any:
+    """What the compiler makes; where it fails, None, with a warning that names the program."""
     try:
-        made = compiled(jaxpr)
+        made = compiled()
     except Exception as error:
         tier.why = f"NumPy: the compiler failed: {type(error).__name__}: {error}"
-        where = next((str(eqn.source) for eqn in jaxpr.eqns if eqn.source), "unknown lines")
+        where = next((str(eqn.source) for eqn in eqns if eqn.source), "unknown lines")
         warnings.warn(
-            f"funcgrad: the program traced at {where} ({len(jaxpr.eqns)} equations) could not be "
+            f"funcgrad: the program traced at {where} ({len(eqns)} equations) could not be "
             f"compiled and runs through NumPy: {type(error).__name__}: {error}",
-            NativeWarning, stacklevel=2,
+            NativeWarning, stacklevel=3,
         )  # fmt: skip
         return None
-    tier.why = "native" if made is not None else "NumPy: hardly anything of it has a native form"
+    if made is not None:
+        tier.why = "native"
     return made

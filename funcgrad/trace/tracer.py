@@ -18,7 +18,7 @@ from funcgrad.ir.jaxpr import Var
 from funcgrad.trace.core import leaked, running, tracer_types
 from funcgrad.trace.dispatch import functions, hooks, ufunc_methods, ufuncs
 
-__all__ = ["Tracer", "View"]
+__all__ = ["Tracer", "View", "item"]
 
 _FLOAT_REMEDY = (
     "keep x as it is: it behaves as a number; np.sin(x) for math.sin(x); np.zeros_like(x) or "
@@ -151,8 +151,7 @@ class Tracer:
         """A value that carries no derivative may leave; any other would lose it silently."""
         if self._trace.carries_derivative(self._var):
             raise self._cut(what, remedy)
-        value = self.decide(lambda v: np.asarray(v)[()])
-        return value.item() if self.size == 1 else value.tolist()
+        return self.decide(item) if self.size == 1 else self.decide(Outcome).array.tolist()
 
     def _cut(self, what: str, remedy: str) -> ConcretizationError:
         name = f"'{self._var.name}' " if self._var.name else ""
@@ -210,6 +209,11 @@ class Tracer:
             f"a traced value ({self._var.aval}) has no attribute {name!r}"
             + (f"; use np.{name}(x) if NumPy has it" if hasattr(np.ndarray, name) else "")
         )
+
+
+def item(x: Any) -> Any:
+    """The one number of an array, as Python's own."""
+    return np.asarray(x).item()
 
 
 class Outcome:

@@ -78,7 +78,7 @@ class Entry:
         self.consts: dict[Var, Any] = {}
         self.guards: list[Guard] = []
         self.leaves: list[Leaf] = []
-        self.retraces: list[str] = []
+        self.whole: Any = None  # the native form of a tree with decisions
 
 
 UNKNOWN = object()

@@ -28,6 +28,7 @@ from funcgrad.trace.purity import Watch
 from funcgrad.trace.source import here
 from funcgrad.trace.tree import Root, path_captures
 from funcgrad.transforms.compiled import UNKNOWN, Entry, Leaf, describe, follow, grow
+from funcgrad.transforms.decisions import Whole, patient
 from funcgrad.transforms.native import Chain, attach
 from funcgrad.transforms.tracing import Traced, argument_names, name_of, run_trace, transformed
 from funcgrad.tree import flatten, paths, unflatten
@@ -137,8 +138,14 @@ class Jitted:
                     self.install(key, entry, leaf)
                 elif self.chain is not None and self.chain.may_renew(key):
                     self.renew(key, entry, self.chain)
-                found = follow(entry, leaves)
+                whole, chain = entry.whole, self.chain
+                if whole is None:
+                    found = follow(entry, leaves)
+                else:
+                    found = whole.answer(entry, leaves, chain is not None and key in chain.leaves)
                 if found is not UNKNOWN:
+                    if whole is not None and whole.left(len(entry.leaves)) == 0:
+                        self.compile(key, entry, whole)
                     return found
         return self.trace(key, entry, leaves, rebuild, args)
 
@@ -289,6 +296,8 @@ class Jitted:
         ]
         entry.leaves.append(leaf)
         grow(entry, t, leaf)
+        if entry.start is not leaf:
+            patient(entry, leaf, self.backend)
         tier_of(leaf.jaxpr, True, self.backend)
         return leaf
 
@@ -298,11 +307,23 @@ class Jitted:
             if leaf.native is leaf.installed:
                 return  # another thread was first
             attach(leaf)
-            if self.chain is None:
-                self.chain = Chain(self, Jitted.__call__)
-            self.chain.remove(key)
-            if self.entries.get(key) is entry:
-                self.chain.add(key, entry, leaf)
+            self.put_in_front(key, entry, leaf)
+
+    def compile(self, key: Any, entry: Entry, whole: Whole) -> None:
+        """The tree of a signature has stood still for long enough: make it one program."""
+        if self.lock.acquire(blocking=False):  # nobody waits for another thread's compiling
+            try:
+                if whole.left(len(entry.leaves)) == 0 and whole.compile(entry):
+                    self.put_in_front(key, entry, whole)
+            finally:
+                self.lock.release()
+
+    def put_in_front(self, key: Any, entry: Entry, form: Leaf | Whole) -> None:
+        if self.chain is None:
+            self.chain = Chain(self, Jitted.__call__)
+        self.chain.remove(key)
+        if self.entries.get(key) is entry:
+            self.chain.add(key, entry, form)
 
     def renew(self, key: Any, entry: Entry, chain: Chain) -> None:
         if self.lock.acquire(blocking=False):  # nobody waits for another thread's tracing

@@ -2,8 +2,9 @@
 
 A jitted function gets a class of its own, whose ``__call__`` is a built-in function: the entry of
 the newest native program, then those before it, then Python. Only signatures of flat arrays and
-numbers with one path and guards that native code can check are installed; all others keep the
-Python path, whose last step is the native program, called with the leaves.
+numbers with one native program (a path without decisions, or a whole tree of them) and guards that
+native code can check are installed; all others keep the Python path, whose last step is the native
+program, called with the leaves.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from funcgrad.backends.program import as_plain, run_by_numpy
 from funcgrad.ir.avals import Aval
 from funcgrad.trace.guards import Guard
 from funcgrad.transforms.compiled import Entry, Leaf
+from funcgrad.transforms.decisions import Whole
 from funcgrad.tree import LEAF, flatten
 
 __all__ = ["Chain", "attach"]
@@ -52,7 +54,7 @@ class Chain:
     def __init__(self, owner: Any, general: Callable[..., Any]):
         self.owner = owner
         self.general = MethodType(general, owner)
-        self.leaves: dict[Any, tuple[Leaf, Guards]] = {}
+        self.leaves: dict[Any, tuple[Leaf | Whole, Guards]] = {}
         self.built: list[Any] = []
         self.retired = 0
         self.renewals = 0
@@ -61,8 +63,8 @@ class Chain:
         """How many calls native entries have answered."""
         return self.retired + sum(map(calls_of, self.built))
 
-    def add(self, key: Any, entry: Entry, leaf: Leaf) -> None:
-        """Install the one path of a signature, where native code can check all that matters."""
+    def add(self, key: Any, entry: Entry, leaf: Leaf | Whole) -> None:
+        """Install the one program of a signature, where native code can check all that matters."""
         guards = checks(entry.guards)
         flat = all(part.__class__ is Aval for part in key)
         if flat and guards is not None and leaf.native is not None and _is_flat(leaf.treedef):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from funcgrad.backends.llvm.ir import Function, Module
+from funcgrad.backends.llvm.ir import Function, Module, Value
 from funcgrad.backends.llvm.lanes import load_lanes, store_lanes
 from funcgrad.backends.llvm.places import Memory
-from funcgrad.backends.llvm.scope import Program, Scope
+from funcgrad.backends.llvm.scope import Program, Scope, is_small
 from funcgrad.ir.jaxpr import Jaxpr, Var
 
-__all__ = ["written"]
+__all__ = ["bound", "run_into", "written"]
 
 
 def written(module: Module, name: str, jaxpr: Jaxpr, vector_bits: int) -> int:
@@ -20,8 +20,24 @@ def written(module: Module, name: str, jaxpr: Jaxpr, vector_bits: int) -> int:
     ins, outs, arena = f.args
     program = Program(module, f, arena, vector_bits)
     scope = Scope(program, jaxpr)
-    _inputs(scope, f, ins, jaxpr)
+    for k, v in enumerate(jaxpr.invars):
+        scope.bind(v, bound(f, f.load("ptr", f.at(ins, 8 * k)), v))
     pointers = [f.load("ptr", f.at(outs, 8 * k)) for k in range(len(jaxpr.outvars))]
+    run_into(scope, jaxpr, pointers)
+    f.ret(f.load("i32", program.status))
+    return program.plan.size
+
+
+def bound(f: Function, pointer: Value, v: Var) -> Any:
+    """An argument at an address: its elements in a register where they are few, else the place."""
+    if is_small(v.aval):
+        return load_lanes(f, pointer, 1, v.aval.size, v.aval.dtype)
+    return Memory(pointer)
+
+
+def run_into(scope: Scope, jaxpr: Jaxpr, pointers: list[Value]) -> None:
+    """Run a scope, its outputs going to these addresses."""
+    f = scope.f
     for v, pointer in zip(scope.schedule.outs, pointers, strict=True):
         if v.__class__ is Var and not scope.small(v):
             scope.destination[v] = Memory(pointer)
@@ -29,16 +45,3 @@ def written(module: Module, name: str, jaxpr: Jaxpr, vector_bits: int) -> int:
     for raw, v, pointer in zip(jaxpr.outvars, scope.schedule.outs, pointers, strict=True):
         if v.__class__ is not Var or scope.small(v):
             store_lanes(f, scope.register(raw), pointer, 1, raw.aval.dtype)
-    f.ret(f.load("i32", program.status))
-    return program.plan.size
-
-
-def _inputs(scope: Scope, f: Function, ins: Any, jaxpr: Jaxpr) -> None:
-    for k, v in enumerate(jaxpr.invars):
-        pointer = f.load("ptr", f.at(ins, 8 * k))
-        if scope.small(v):
-            scope.bind(v, load_lanes(f, pointer, 1, v.aval.size, v.aval.dtype))
-        else:
-            scope.bind(v, Memory(pointer))
-
-

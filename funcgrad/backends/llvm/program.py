@@ -11,19 +11,21 @@ from typing import Any
 
 import numpy as np
 
+from funcgrad.backends.forks import Choice, Tree
 from funcgrad.backends.llvm import blas, threads
 from funcgrad.backends.llvm.entry import Native
 from funcgrad.backends.llvm.ir import Module
-from funcgrad.backends.llvm.machine import machine
+from funcgrad.backends.llvm.machine import Code, machine
 from funcgrad.backends.llvm.native import written
 from funcgrad.backends.llvm.scope import why_not
+from funcgrad.backends.llvm.tree import written_tree
 from funcgrad.backends.tiers import Tier
 from funcgrad.compiler.cost import nanoseconds
 from funcgrad.compiler.simplify import simplify
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 from funcgrad.trace.dispatch import hooks
 
-__all__ = ["Mixed", "compiled", "lower", "native"]
+__all__ = ["Mixed", "compiled", "lower", "native", "native_tree", "refusal"]
 
 _MAIN = "fg_program"
 _RELEASE = 100_000  # nanoseconds from which other Python threads may run meanwhile
@@ -38,18 +40,35 @@ def lower(jaxpr: Jaxpr, name: str, vector_bits: int) -> tuple[str, int]:
 
 def native(jaxpr: Jaxpr) -> Native:
     """The native program of a simplified jaxpr, all of whose equations have a native form."""
-    here = machine()
-    text, arena = lower(jaxpr, _MAIN, here.vector_bits)
+    text, arena = lower(jaxpr, _MAIN, machine().vector_bits)
+    address, code = loaded(text)
+    return Native(
+        address, jaxpr.in_avals, jaxpr.out_avals, arena=arena,
+        release=nanoseconds(jaxpr) > _RELEASE, keep=(jaxpr, code),
+    )  # fmt: skip
+
+
+def native_tree(tree: Tree) -> Native:
+    """The native program of a tree of decisions, none of which ``refusal`` refuses."""
+    module = Module()
+    arena = written_tree(module, _MAIN, tree, machine().vector_bits)
+    address, code = loaded(module.text())
+    inputs = [v.aval for v in tree.inputs]
+    return Native(
+        address, inputs, tree.outputs, arena=arena, release=tree.nanoseconds > _RELEASE,
+        keep=(tree, code),
+    )  # fmt: skip
+
+
+def loaded(text: str) -> tuple[int, Code]:
+    """The address of a module's program, and what keeps it alive."""
     name = f"fg_{hashlib.sha256(text.encode()).hexdigest()[:24]}"
     text = text.replace(f"@{_MAIN}(", f"@{name}(")
     symbols = blas.symbols(text)
     if "@parallel(" in text:
         symbols |= threads.symbols()
-    code = here.load(text, [name], symbols=symbols)
-    return Native(
-        code[name], jaxpr.in_avals, jaxpr.out_avals, arena=arena,
-        release=nanoseconds(jaxpr) > _RELEASE, keep=(jaxpr, code),
-    )  # fmt: skip
+    code = machine().load(text, [name], symbols=symbols)
+    return code[name], code
 
 
 # -- programs that are native in part --------------------------------------------------------------
@@ -115,7 +134,7 @@ def _segments(jaxpr: Jaxpr, reasons: dict[Eqn, str]) -> list[list[Eqn]]:
     return [found.get(k, []) for k in range(max(found, default=0) + 1)]
 
 
-# -- the choice --------------------------------------------------------------------------------------
+# -- the choice ----------------------------------------------------------------------------
 
 
 def compiled(jaxpr: Jaxpr) -> Any:
@@ -127,6 +146,23 @@ def compiled(jaxpr: Jaxpr) -> Any:
     if len(jaxpr.eqns) - len(reasons) < 2 * len(reasons):
         return None
     return Mixed(jaxpr, reasons)
+
+
+def refusal(tree: Tree) -> str | None:
+    """Why a tree of decisions cannot be one native program, or None where it can."""
+    for node in tree.nodes:
+        if node.__class__ is Choice:
+            if node.var.aval.size != 1 or not _is_plain(node.var.aval):
+                return f"a decision on {node.var.aval}"
+            continue
+        for eqn in node.jaxpr.eqns:
+            why = why_not(eqn)
+            if why is not None:
+                return why
+    for aval in (*[v.aval for v in tree.inputs], *tree.outputs):
+        if not _is_plain(aval):
+            return f"{aval} is no argument or result of native code"
+    return None
 
 
 def _is_plain(aval: Any) -> bool:

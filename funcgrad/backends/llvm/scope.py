@@ -23,10 +23,14 @@ from funcgrad.compiler.simplify import simplify
 from funcgrad.compiler.views import View
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var, jaxprs_in
 
-__all__ = ["SMALL", "Program", "Scope", "why_not"]
+__all__ = ["SMALL", "Program", "Scope", "is_small", "why_not"]
 
 SMALL = 16
 """Arrays of up to this many elements are vectors in registers."""
+
+
+def is_small(aval: Any) -> bool:
+    return bool(0 < aval.size <= SMALL) or not aval.shape
 
 
 # -- what is lowered -------------------------------------------------------------------------
@@ -264,7 +268,9 @@ class Scope:
         """Write into the old value itself, where nobody reads it any more."""
         root = start.root
         place = self.where.get(root)
-        if not (start.is_whole and isinstance(place, Memory) and root.aval.dtype == target.aval.dtype):
+        if not (
+            start.is_whole and isinstance(place, Memory) and root.aval.dtype == target.aval.dtype
+        ):
             return False
         if self.last.get(root) != self.now or root in self.kept:
             return False
