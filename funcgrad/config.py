@@ -19,8 +19,8 @@ copy_limit: int = 16_384
 tree_nodes: int = 200_000
 """A trace tree that grows past this many nodes is dropped and grown anew."""
 
-block_elements: int = 16_384
-"""Elements in one block of a cache-blocked elementwise group."""
+block_elements: int = 32_768
+"""Elements in one block of a nest that NumPy runs block by block."""
 
 block_bytes: int = 1_572_864
 """The buffers of one block together take no more than this: they share the cache."""

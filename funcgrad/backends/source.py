@@ -14,9 +14,8 @@ import numpy as np
 
 from funcgrad import config
 from funcgrad.backends import cupy
-from funcgrad.backends.blocks import write_group
+from funcgrad.backends.blocks import Blocks, steps, write_blocks
 from funcgrad.backends.lines import LINES
-from funcgrad.compiler.groups import Group, steps
 from funcgrad.compiler.plan import Memory
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
 from funcgrad.ir.text import Names
@@ -68,8 +67,8 @@ class Writer:
         self.memory = Memory(jaxpr, ordered, self.host)
         for step in ordered:
             self.comment(step.source)
-            if step.__class__ is Group:
-                write_group(self, step)
+            if step.__class__ is Blocks:
+                write_blocks(self, step)
             else:
                 self.equation(step)  # type: ignore[arg-type]
             self.drop(step)

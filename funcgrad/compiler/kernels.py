@@ -17,26 +17,29 @@ from collections.abc import Callable, Iterable
 from math import prod
 from typing import Any
 
-from funcgrad.compiler.pieces import PIECEWISE, box_of, pieces, walks
-from funcgrad.compiler.views import (
-    View,
-    axes_of,
-    broadcast,
-    composed,
-    contiguous,
-    indexed,
-    looked_at,
-    whole,
+from funcgrad.compiler.nests import (
+    REDUCTIONS,
+    Home,
+    Init,
+    Nest,
+    Place,
+    met_as,
+    reduced_axes,
+    reduced_level,
+    row_axes,
+    squeezed,
 )
-from funcgrad.ir.avals import array_aval, broadcast_shapes
+from funcgrad.compiler.pieces import PIECEWISE, box_of, pieces, walks
+from funcgrad.compiler.placing import PLACERS
+from funcgrad.compiler.views import View, axes_of, broadcast, composed, looked_at, whole
+from funcgrad.ir.avals import broadcast_shapes
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
-from funcgrad.ops.indexing import index_shape
 
-__all__ = ["Init", "Nest", "Place", "Rules", "Schedule", "squeezed"]
+__all__ = [
+    "REDUCTIONS", "Init", "Nest", "Place", "Rules", "Schedule", "reduced_axes", "squeezed",
+]  # fmt: skip
 
-REDUCTIONS = {"reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or"}
 _SHAPING = {"reshape", "transpose", "broadcast_to", "index", "flip"}
-_PLACED = {"embed", "put", "add_at", "pad", "concatenate"}
 _MADE = {"iota", "full", "eye"}
 _CHEAP = 3  # operations that are rather done again than kept in memory
 _LOADS = 2
@@ -45,67 +48,22 @@ _FREE = 24  # operations on such operands alone, for one reader, rather than a l
 _PIECES = 40  # operations, or loads, of a sum of pieces with one reader
 
 
-class Init:
-    """Memory for a value that is then written piece by piece.
+class Rules:
+    """What a backend can do inside a nest, and which values are too small for nests.
 
-    ``start`` is None (every element will be written), or what it holds at first: a number, or the
-    view of another value.
+    With ``strides`` a nest reads memory in any strides, and shaping is never an equation.
+    Without, only values of the nest itself are met through shaping; for readers of memory it
+    stays an equation, written where something first asks for it.
     """
 
-    __slots__ = ("source", "start", "target")
-
-    def __init__(self, target: Var, start: Any, source: Any = None):
-        self.target, self.start, self.source = target, start, source
-
-
-class Place:
-    """Writes a value into part of another's memory: ``target[view] = value`` or ``+= value``."""
-
-    __slots__ = ("adds", "source", "value", "view")
-
-    def __init__(self, value: Any, view: View, adds: bool = False, source: Any = None):
-        self.value, self.view, self.adds, self.source = value, view, adds, source
-
-
-class Nest:
-    """A loop nest: its space (no axes of length one), how many of the axes are rows, its stages."""
-
-    __slots__ = ("outer", "space", "stages", "stored")
-
-    def __init__(self, space: tuple[int, ...], outer: int):
-        self.space, self.outer = space, outer
-        self.stages: list[list[Any]] = [[]]
-        self.stored: list[Var] = []  # written whole, for readers elsewhere
-
-    def add(self, stage: int, item: Any) -> None:
-        while len(self.stages) <= stage:
-            self.stages.append([])
-        self.stages[stage].append(item)
-
-    @property
-    def items(self) -> list[Any]:
-        return [item for stage in self.stages for item in stage]
-
-
-class Home:
-    """Where a value is computed: slot, nest key, stage, and whether once per row."""
-
-    __slots__ = ("key", "level", "slot", "stage")
-
-    def __init__(self, slot: int, key: Any = None, stage: int = 0, level: str = "element"):
-        self.slot, self.key, self.stage, self.level = slot, key, stage, level
-
-
-class Rules:
-    """What a backend can do inside a nest, and which values it keeps in registers."""
-
-    def __init__(self, fusible: Callable[[Eqn], bool], weight: Callable[[Eqn], int], small: int):
-        self.fusible, self.weight, self.small = fusible, weight, small
-
-
-def squeezed(shape: Iterable[int]) -> tuple[int, ...]:
-    """A shape without its axes of length one."""
-    return tuple(n for n in shape if n != 1)
+    def __init__(
+        self,
+        fusible: Callable[[Eqn], bool],
+        weight: Callable[[Eqn], int],
+        small: int,
+        strides: bool = True,
+    ):
+        self.fusible, self.weight, self.small, self.strides = fusible, weight, small, strides
 
 
 class Schedule:
@@ -118,12 +76,13 @@ class Schedule:
         self.inline: dict[Var, Eqn] = {}  # computed anew wherever they are read
         self.costs: dict[Var, tuple[int, int]] = {}
         self.copies: dict[Var, Var] = {}  # inline value -> the same, kept in memory
+        self.postponed: dict[Any, Eqn] = {}  # shaping that no memory has been asked for
         self.begun: dict[Var, int] = {}  # slot in which a placed value's memory begins
         self.nests: dict[tuple[int, Any], Nest] = {}
         self.others: dict[int, list[Any]] = {}
         self.taken: set[Any] = set()  # roots that are an output's own memory
         self.uses = _uses(jaxpr)
-        self.rows = _row_axes(jaxpr, rules)
+        self.rows = row_axes(jaxpr, rules.small)
         for eqn in jaxpr.eqns:
             self._visit(eqn)
         self.outs = [self._out(v) for v in jaxpr.outvars]
@@ -146,7 +105,19 @@ class Schedule:
 
     def stored(self, v: Any) -> View:
         """The view of an atom whose root is in memory (or a register) as a whole."""
+        if not self.rules.strides:
+            return self._shaped_now(v)
         return self.in_memory(self.view(v))
+
+    def _shaped_now(self, v: Any) -> View:
+        """The atom as a root of its own: what shaped it, so far only noted, is an equation."""
+        chain, at = [], v
+        while (eqn := self.postponed.pop(at, None)) is not None:
+            chain.append(eqn)
+            (at,) = eqn.invars
+        for eqn in reversed(chain):
+            self._apart(eqn)
+        return whole(v)
 
     def in_memory(self, view: View) -> View:
         """The view itself, or, of an inline value, that of a copy which is kept."""
@@ -174,14 +145,14 @@ class Schedule:
 
     def _visit(self, eqn: Eqn) -> None:
         name = eqn.prim.name
-        out = eqn.outvars[0] if eqn.outvars else None
-        if name in _SHAPING and self._shaped(eqn):
+        out: Any = eqn.outvars[0] if eqn.outvars else None
+        if name in _SHAPING and (self._shaped if self.rules.strides else self._postpone)(eqn):
             return
         if name in _MADE and self.rules.fusible(eqn) and not self.small(out):
             self._made(eqn)
-        elif name in _PLACED and not self.small(out) and self.rules.fusible(eqn):
+        elif name in PLACERS and not self.small(out) and self.rules.fusible(eqn):
             if not self._in_pieces(eqn):
-                _PLACERS[name](self, eqn)
+                PLACERS[name](self, eqn)
         elif name in REDUCTIONS and not self.small(eqn.invars[0]) and self.rules.fusible(eqn):
             self._join(eqn)
         elif name == "gather" and not self.small(out) and self.rules.fusible(eqn):
@@ -197,6 +168,15 @@ class Schedule:
                 self._join(eqn)
         else:
             self._apart(eqn)
+
+    def _postpone(self, eqn: Eqn) -> bool:
+        """Shaping that is written down when memory is asked for; a nest's own values need none."""
+        (x,), out = eqn.invars, eqn.outvars[0]
+        self.postponed[out] = eqn
+        made = looked_at(eqn, self.view(x))
+        if made is not None:
+            self.views[out] = made
+        return True
 
     def _shaped(self, eqn: Eqn) -> bool:
         """Views of memory; a reshape that no strides express is a copy."""
@@ -311,6 +291,8 @@ class Schedule:
 
     def _constraints(self, item: Any, key: Any, row: bool = False) -> tuple[int, list[Any]]:
         """The earliest slot, and the homes inside the same nest with the stage they allow."""
+        if not self.rules.strides:
+            return self._plain_constraints(item, key, row)
         slot, inside = 1, []
         todo = self._reads(item)
         while todo:
@@ -322,13 +304,29 @@ class Schedule:
             home = self.homes.get(root) if root.__class__ is Var else None
             if home is None:
                 continue
-            level = None if memory else _level(view, home, key, row)
+            level = None if memory else met_as(view, home, key, row)
             if home.key == key and level is not None and home.slot % 2:
                 inside.append((home, level))
                 slot = max(slot, home.slot)
             else:
                 slot = max(slot, home.slot + 1 + home.slot % 2)
         return slot, inside
+
+    def _plain_constraints(self, eqn: Eqn, key: Any, row: bool) -> tuple[int, list[Any]]:
+        """The same where everything outside the nest is read as it is shaped."""
+        slot, inside = 1, []
+        for v, view in zip(eqn.invars, self.operands(eqn), strict=True):
+            home = self.homes.get(view.root) if view.root.__class__ is Var else None
+            level = None if home is None else met_as(view, home, key, row)
+            if home is None or level is None:
+                slot = max(slot, self._ready(self.stored(v).root) + 1)
+            else:
+                slot = max(slot, home.slot)
+                inside.append((v, home, level))
+        for v, home, _ in inside:
+            if home.slot < slot:  # not the same nest in the end
+                self.stored(v)
+        return slot, [(home, level) for _, home, level in inside]
 
     def inner_reads(self, eqn: Eqn, view: View) -> list[View]:
         """What the equation of an inline value reads, for the elements that ``view`` looks at."""
@@ -362,7 +360,7 @@ class Schedule:
             return
         level, out = "element", item.outvars[0]
         if item.prim.name in REDUCTIONS:
-            level = _reduced_level(item, key)
+            level = reduced_level(item, key)
             stage += level == "row"
         self.homes[out] = Home(slot, key, stage, level)
 
@@ -387,7 +385,7 @@ class Schedule:
 
     # -- placing ---------------------------------------------------------------------------------
 
-    def _begin(self, target: Var, start: Any, source: Any) -> None:
+    def begin(self, target: Var, start: Any, source: Any) -> None:
         slot = 0
         if isinstance(start, View):
             slot = self._ready(start.root)
@@ -397,7 +395,7 @@ class Schedule:
         self.homes[target] = Home(slot)
         self.begun[target] = slot
 
-    def _place(self, value: Any, view: View, adds: bool, source: Any) -> None:
+    def place(self, value: Any, view: View, adds: bool, source: Any) -> None:
         """A piece of a target: in a nest, or, where the value is in a register, by itself."""
         if not prod(view.shape):
             return
@@ -413,13 +411,13 @@ class Schedule:
         """A new root that holds what the view looks at, in order."""
         target, seen = Var(aval.strong()), Var(aval.strong())
         self.views[seen] = view
-        self._begin(target, None, source)
-        self._place(seen, whole(target), False, source)
+        self.begin(target, None, source)
+        self.place(seen, whole(target), False, source)
         return target
 
     def _out(self, v: Any) -> Any:
         """The root that holds an output: one of its own, in memory of its own."""
-        if v.__class__ is Literal or self.small(v):
+        if v.__class__ is Literal or self.small(v) or not self.rules.strides:
             if v.__class__ is Var:
                 self.stored(v)
             return v
@@ -455,7 +453,7 @@ class Schedule:
             own = {v for item in step.items if isinstance(item, Eqn) for v in item.outvars}
             for item in step.items:
                 for view, memory in self._leaves(item):
-                    if memory or view.root not in own or not self._inside(view, step):
+                    if memory or view.root not in own or not self.inside(view, step):
                         wanted.add(view.root)
         for step in steps:
             if step.__class__ is Nest:
@@ -464,10 +462,10 @@ class Schedule:
                     if v in wanted
                 ]  # fmt: skip
 
-    def _inside(self, view: View, nest: Nest) -> bool:
+    def inside(self, view: View, nest: Nest) -> bool:
         home = self.homes[view.root]
-        return _level(view, home, (nest.space, nest.outer), False) is not None or (
-            _level(view, home, (nest.space, nest.outer), True) is not None
+        return met_as(view, home, (nest.space, nest.outer), False) is not None or (
+            met_as(view, home, (nest.space, nest.outer), True) is not None
         )
 
     def _leaves(self, item: Any) -> Iterable[tuple[View, bool]]:
@@ -498,43 +496,6 @@ class Schedule:
         return found
 
 
-# -- levels ----------------------------------------------------------------------------------
-
-
-def _level(view: View, home: Home, key: Any, row: bool) -> str | None:
-    """How a value of the same nest is met: as the same element, as its row's number, or not."""
-    if home.key != key:
-        return None
-    space, outer = key
-    strides = tuple(s for n, s in zip(view.shape, view.strides, strict=True) if n != 1)
-    if view.offset:
-        return None
-    if home.level == "element":
-        return "element" if not row and strides == contiguous(space) else None
-    if home.level != "row":
-        return None
-    rows = contiguous(space[:outer])
-    if row:
-        return "row" if strides == rows else None
-    return "row" if strides == rows + (0,) * (len(space) - outer) else None
-
-
-def reduced_axes(eqn: Eqn) -> tuple[int, ...]:
-    """The axes of a reduction, counted without those of length one."""
-    shape = eqn.invars[0].aval.shape
-    kept = [i for i, n in enumerate(shape) if n != 1]
-    return tuple(k for k, i in enumerate(kept) if i in eqn.params["axes"])
-
-
-def _reduced_level(eqn: Eqn, key: Any) -> str:
-    """'row': one number per row; 'full': one number; 'column': an array summed over rows."""
-    space, outer = key
-    axes = reduced_axes(eqn)
-    if len(axes) == len(space):
-        return "full"
-    return "row" if outer and axes == tuple(range(outer, len(space))) else "column"
-
-
 def _uses(jaxpr: Jaxpr) -> dict[Var, int]:
     """How often each variable is read; outputs count twice, since they are kept."""
     found: dict[Var, int] = {}
@@ -548,70 +509,5 @@ def _uses(jaxpr: Jaxpr) -> dict[Var, int]:
     return found
 
 
-def _row_axes(jaxpr: Jaxpr, rules: Rules) -> dict[tuple[int, ...], int]:
-    """For every space whose last axes are reduced: how many axes come before them."""
-    found: dict[tuple[int, ...], dict[int, int]] = {}
-    for eqn in jaxpr.eqns:
-        if eqn.prim.name in REDUCTIONS and eqn.invars[0].aval.size > rules.small:
-            space, axes = squeezed(eqn.invars[0].aval.shape), reduced_axes(eqn)
-            first = len(space) - len(axes)
-            if axes and 0 < first and axes == tuple(range(first, len(space))):
-                counts = found.setdefault(space, {})
-                counts[first] = counts.get(first, 0) + 1
-    return {space: max(counts, key=lambda k: (counts[k], -k)) for space, counts in found.items()}
-
-
 def _advanced(eqn: Eqn) -> tuple[int, ...]:
     return broadcast_shapes(*[v.aval.shape for v in eqn.invars[1:]])  # type: ignore[return-value]
-
-
-# -- placements ------------------------------------------------------------------------------
-
-
-def _part(target: Var, items: Any) -> View:
-    return indexed(whole(target), items)
-
-
-def _spread(s: Schedule, v: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    """A value as another variable of this shape; what has the shape stays itself."""
-    if v.aval.shape == shape and v.aval.dtype == dtype and not v.aval.weak:
-        return v
-    seen = Var(array_aval(shape, v.aval.dtype))
-    s.views[seen] = broadcast(s.view(v), shape)
-    return seen
-
-
-def _embed(s: Schedule, eqn: Eqn) -> None:
-    (v,), out = eqn.invars, eqn.outvars[0]
-    view = _part(out, eqn.params["items"])
-    s._begin(out, 0, eqn.source)
-    s._place(_spread(s, v, view.shape, out.aval.dtype), view, False, eqn.source)
-
-
-def _put(s: Schedule, eqn: Eqn) -> None:
-    (x, v), out = eqn.invars, eqn.outvars[0]
-    view = _part(out, eqn.params["items"])
-    s._begin(out, s.stored(x), eqn.source)
-    value = _spread(s, v, index_shape(out.aval.shape, eqn.params["items"]), out.aval.dtype)
-    s._place(value, view, eqn.prim.name == "add_at", eqn.source)
-
-
-def _pad(s: Schedule, eqn: Eqn) -> None:
-    (x, fill), out = eqn.invars, eqn.outvars[0]
-    items = tuple((lo, n - hi, None)
-                  for (lo, hi), n in zip(eqn.params["widths"], out.aval.shape, strict=True))  # fmt: skip
-    s._begin(out, fill, eqn.source)
-    s._place(x, _part(out, items), False, eqn.source)
-
-
-def _concatenate(s: Schedule, eqn: Eqn) -> None:
-    out, axis, start = eqn.outvars[0], eqn.params["axis"], 0
-    s._begin(out, None, eqn.source)
-    for x in eqn.invars:
-        stop = start + x.aval.shape[axis]
-        items = ((None, None, None),) * axis + ((start, stop, None),)
-        s._place(x, _part(out, items), False, eqn.source)
-        start = stop
-
-
-_PLACERS = {"embed": _embed, "put": _put, "add_at": _put, "pad": _pad, "concatenate": _concatenate}

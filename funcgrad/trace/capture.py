@@ -28,10 +28,8 @@ def freeze(array: Any, held: list[Any]) -> Any:
         return array.copy() if hasattr(array, "copy") else array
     if array.nbytes <= config.copy_limit:
         return array.copy()
-    link: Any = array
-    while isinstance(link, np.ndarray):
+    for link in (array, *_bases(array)):
         _hold(link, held)
-        link = link.base
     return array
 
 
@@ -49,12 +47,42 @@ def _hold(array: Any, held: list[Any]) -> None:
 
 
 def release(held: list[Any]) -> None:
-    """Give the arrays of an ended run back to their owner, bases first."""
+    """Give the arrays of an ended run back to their owner.
+
+    All counts are lowered before anything is unlocked, and bases before their views: NumPy
+    unlocks no view of a locked array.
+    """
     with _guard:
-        for array in reversed(held):
+        free = []
+        for array in held:
             entry = _held[id(array)]
             entry[1] -= 1
             if entry[1] == 0:
                 del _held[id(array)]
-                array.flags.writeable = True
-    held.clear()
+                free.append(array)
+        held.clear()
+        for array in sorted(free, key=lambda x: len(_bases(x))):
+            _unlock(array)
+
+
+def _bases(array: Any) -> list[Any]:
+    """The arrays that this one is a view of, the nearest first."""
+    found: list[Any] = []
+    while isinstance(array := array.base, np.ndarray):
+        found.append(array)
+    return found
+
+
+def _unlock(array: Any) -> None:
+    """Make the array writeable, also where its base stays read-only.
+
+    It does if it was so from the start, or if another run still holds it.
+    """
+    bases = _bases(array)
+    if not bases or any(base.flags.writeable for base in bases):
+        array.flags.writeable = True
+        return
+    owner = bases[-1]
+    owner.flags.writeable = True
+    array.flags.writeable = True
+    owner.flags.writeable = False

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from funcgrad import config, grad, make_jaxpr
-from funcgrad.compiler.groups import Group, steps
+from funcgrad import grad, make_jaxpr
 from funcgrad.compiler.simplify import simplify
 from funcgrad.ops.families import ops
 from tests import laws
@@ -82,52 +81,3 @@ def test_inner_products():
 def test_sums_of_parts_are_added_in_place():
     jaxpr = make_jaxpr(grad(lambda x: np.sum(np.sin(x[1:]) * x[:-1])))(X).jaxpr
     assert "embed" not in names(simplify(jaxpr))[1:] or "add_at" in names(simplify(jaxpr))
-
-
-# -- groups ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small(monkeypatch):
-    monkeypatch.setattr(config, "block_minimum", 4)
-
-
-def plan(f, *args):
-    return [
-        s if isinstance(s, Group) else s.prim.name
-        for s in steps(simplify(laws.build(f, list(args))))
-    ]
-
-
-def test_a_gradient_is_one_group(small):
-    def loss(x):
-        y = x
-        for _ in range(3):
-            y = np.tanh(y) * 0.5 + x
-        return np.sum(y)
-
-    jaxpr = simplify(make_jaxpr(grad(loss))(np.ones(8)).jaxpr)
-    (group,) = steps(jaxpr)
-    assert len(group.outvars) == 1
-
-
-def test_what_is_not_elementwise_parts_groups(small):
-    x = np.ones(8)
-    found = plan(lambda x: ops.exp(ops.multiply(ops.cumsum(ops.sin(ops.exp(x)), axis=0), 2.0)), x)
-    assert [s if isinstance(s, str) else len(s.eqns) for s in found] == [2, "cumsum", 2]
-
-
-def test_reductions_to_numbers_join(small):
-    (group,) = plan(lambda x: ops.reduce_sum(ops.sin(ops.exp(x)), axes=(0,)), np.ones(8))
-    assert len(group.reductions) == 1 and group.outvars == (group.reductions[0].outvars[0],)
-
-
-def test_long_rows_run_whole(small, monkeypatch):
-    monkeypatch.setattr(config, "block_elements", 2)
-    assert plan(lambda x: ops.sin(ops.exp(x)), np.ones((2, 100))) == ["exp", "sin"]
-
-
-def test_numbers_run_before_the_groups_that_need_them(small):
-    x, s = np.ones(8), np.float64(2.0)
-    found = plan(lambda x, s: ops.multiply(ops.sin(ops.multiply(x, s)), ops.exp(s)), x, s)
-    assert found[0] == "exp" and len(found) == 2
