@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from math import prod
 from typing import Any
 
+from funcgrad.compiler.again import Again
 from funcgrad.compiler.nests import (
     REDUCTIONS,
     Home,
@@ -29,7 +30,7 @@ from funcgrad.compiler.nests import (
     row_axes,
     squeezed,
 )
-from funcgrad.compiler.pieces import PIECEWISE, box_of, pieces, walks
+from funcgrad.compiler.pieces import PIECEWISE, pieces, walks
 from funcgrad.compiler.placing import PLACERS
 from funcgrad.compiler.views import View, axes_of, broadcast, composed, looked_at, whole
 from funcgrad.ir.avals import broadcast_shapes
@@ -41,11 +42,6 @@ __all__ = [
 
 _SHAPING = {"reshape", "transpose", "broadcast_to", "index", "flip"}
 _MADE = {"iota", "full", "eye"}
-_CHEAP = 3  # operations that are rather done again than kept in memory
-_LOADS = 2
-_FEWER = 16  # times fewer elements: an operand that stays in the cache
-_FREE = 24  # operations on such operands alone, for one reader, rather than a large array
-_PIECES = 40  # operations, or loads, of a sum of pieces with one reader
 
 
 class Rules:
@@ -74,14 +70,13 @@ class Schedule:
         self.views: dict[Any, View] = {}
         self.homes: dict[Var, Home] = {}  # of computed roots
         self.inline: dict[Var, Eqn] = {}  # computed anew wherever they are read
-        self.costs: dict[Var, tuple[int, int]] = {}
         self.copies: dict[Var, Var] = {}  # inline value -> the same, kept in memory
         self.postponed: dict[Any, Eqn] = {}  # shaping that no memory has been asked for
         self.begun: dict[Var, int] = {}  # slot in which a placed value's memory begins
         self.nests: dict[tuple[int, Any], Nest] = {}
         self.others: dict[int, list[Any]] = {}
         self.taken: set[Any] = set()  # roots that are an output's own memory
-        self.uses = _uses(jaxpr)
+        self.again = Again(self, jaxpr)
         self.rows = row_axes(jaxpr, rules.small)
         for eqn in jaxpr.eqns:
             self._visit(eqn)
@@ -151,7 +146,9 @@ class Schedule:
         if name in _MADE and self.rules.fusible(eqn) and not self.small(out):
             self._made(eqn)
         elif name in PLACERS and not self.small(out) and self.rules.fusible(eqn):
-            if not self._in_pieces(eqn):
+            if self.again.in_pieces(eqn):
+                self.inline[out] = eqn
+            else:
                 PLACERS[name](self, eqn)
         elif name in REDUCTIONS and not self.small(eqn.invars[0]) and self.rules.fusible(eqn):
             self._join(eqn)
@@ -162,7 +159,7 @@ class Schedule:
                 return
             if self.small(out):
                 self._apart(eqn)
-            elif self._is_cheap(eqn):
+            elif self.again.is_cheap(eqn):
                 self.inline[out] = eqn
             else:
                 self._join(eqn)
@@ -208,51 +205,7 @@ class Schedule:
                 self.views[out] = broadcast(self.view(x), out.aval.shape)
                 return
         self.inline[out] = eqn
-        self.costs[out] = (1, 0)
-
-    def _in_pieces(self, eqn: Eqn) -> bool:
-        """Whether readers compute the elements of a value that is placed into another: where it
-        fills most of it, and is read once or costs little."""
-        if eqn.prim.name not in PIECEWISE or box_of(eqn) is None:
-            return False
-        out = eqn.outvars[0]
-        value = eqn.invars[0] if eqn.prim.name in ("pad", "embed") else eqn.invars[1]
-        if 2 * value.aval.size < out.aval.size or self.small(value):
-            return False
-        cost, loads = 2, 0
-        for v in eqn.invars:
-            if v.__class__ is Var and not self.small(self.view(v).root):
-                more, read = self.costs.get(self.view(v).root, (0, 1))
-                cost, loads = cost + more, loads + read
-        once = self.uses.get(out, 0) == 1
-        if (cost > _PIECES or loads > _PIECES) if once else (cost > 2 * _CHEAP or loads > 2):
-            return False
-        self.inline[out] = eqn
-        self.costs[out] = (cost, loads)
-        return True
-
-    def _is_cheap(self, eqn: Eqn) -> bool:
-        """Whether every reader may rather compute it again: few operations on few loads."""
-        out = eqn.outvars[0]
-        cost, loads = self.rules.weight(eqn), 0
-        for v in eqn.invars:
-            view = self.view(v)
-            if v.__class__ is Literal or self.small(view.root):
-                continue
-            if view.root in self.inline:
-                more, read = self.costs[view.root]
-                cost, loads = cost + more, loads + read
-            elif _FEWER * view.root.aval.size <= out.aval.size:
-                cost += 1  # it stays in the cache
-            elif self.homes.get(view.root) is None:
-                loads += 1
-            else:
-                return False  # it has a nest: be in it
-        most = _CHEAP if loads else _FREE if self.uses.get(out, 0) == 1 else 2 * _CHEAP
-        if cost > most or loads > _LOADS:
-            return False
-        self.costs[out] = (cost, loads)
-        return True
+        self.again.costs[out] = (1, 0)
 
     def _apart(self, eqn: Eqn) -> None:
         """An equation of its own, as soon as its operands are there."""
@@ -494,19 +447,6 @@ class Schedule:
         found = {view.root for item in step.items for view, _ in self._leaves(item)}
         found |= {item.view.root for item in step.items if item.__class__ is Place}
         return found
-
-
-def _uses(jaxpr: Jaxpr) -> dict[Var, int]:
-    """How often each variable is read; outputs count twice, since they are kept."""
-    found: dict[Var, int] = {}
-    for eqn in jaxpr.eqns:
-        for v in eqn.invars:
-            if v.__class__ is Var:
-                found[v] = found.get(v, 0) + 1
-    for v in jaxpr.outvars:
-        if v.__class__ is Var:
-            found[v] = found.get(v, 0) + 2
-    return found
 
 
 def _advanced(eqn: Eqn) -> tuple[int, ...]:

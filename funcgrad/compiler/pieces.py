@@ -1,6 +1,7 @@
 """Values that are one thing inside a box and another outside: padded, embedded, added to in part.
 
-    embed(v)[i] = v[i - lo] inside, 0 outside;   add_at(x, v)[i] = x[i] + v[i - lo] inside, x[i] outside
+    embed(v)[i] = v[i - lo] inside, 0 outside
+    add_at(x, v)[i] = x[i] + v[i - lo] inside, x[i] outside
 
 A reader of such a value can compute its elements where it needs them, so that a stencil's gradient,
 a sum of embeddings, is one pass over memory. What is inside depends on the reader's own index:

@@ -112,7 +112,7 @@ def reshaped(view: View, shape: tuple[int, ...]) -> View | None:
     runs = _runs(view)
     strides = [0] * len(shape)
     k = len(runs) - 1
-    left, step = (runs[k] if runs else (1, 0))
+    left, step = runs[k] if runs else (1, 0)
     for axis in range(len(shape) - 1, -1, -1):
         n = shape[axis]
         if n == 1:

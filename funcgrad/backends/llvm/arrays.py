@@ -109,7 +109,9 @@ class _Scatter:
         rest = [0] * (len(self.found.shape) - self.last)
         for axis, step in zip(self.axes, self.steps, strict=True):
             if axis.array is not None:
-                base = base + checked(f, places[axis.array], axis.extent, self.s.program.status) * step
+                base = (
+                    base + checked(f, places[axis.array], axis.extent, self.s.program.status) * step
+                )
             elif axis.out is None:
                 base = base + axis.fixed * step
             elif axis.out < self.last:

@@ -89,7 +89,7 @@ def _plan(eqn: Any, x: View, y: View, out: tuple[int, ...]) -> Plan:
     one = (1, 0, 0, 0)
     m = rows.pop() if rows else one
     n = columns.pop() if columns else one
-    k = [Axis(*axis, 0) for axis in summed] or [Axis(*one)]
+    k = [Axis(n, a, b, 0) for n, a, b in summed] or [Axis(*one)]
     around = [Axis(*axis) for axis in (*batch, *rows, *columns)]
     return Plan(around, Axis(*m), Axis(*n), k)
 
@@ -131,17 +131,18 @@ def _onto(s: Any, eqn: Any) -> None:
 def product(s: Any, eqn: Any, c: Value, steps: tuple[int, ...], adds: bool) -> None:
     """The contraction into (``adds``: onto) memory with these strides."""
     operands = [s.address(v) for v in eqn.invars[-2:]]
-    pointers, views = [p for p, _ in operands], [v for _, v in operands]
-    plan = _plan(eqn, *views, steps)
+    pointers: list[Any] = [p for p, _ in operands]
+    views: list[Any] = [v for _, v in operands]
+    plan = _plan(eqn, views[0], views[1], steps)
     width = prod(eqn.invars[-1].aval.shape[i] for i in _groups(eqn)[1][1])
     if width > plan.n.n and plan.n.n < _NARROW:  # the columns lie apart: bring them together
         pointers[1], views[1] = _arranged(s, views[1], _by_rows(_groups(eqn)[1]))
-        plan = _plan(eqn, *views, steps)
+        plan = _plan(eqn, views[0], views[1], steps)
     if _for_blas(plan, eqn.outvars[0].aval.dtype) and len(plan.k) > 1:
         for i, axes in enumerate(_groups(eqn)):
             order = sum(axes, ()) if i == 0 else _by_rows(axes)
             pointers[i], views[i] = _arranged(s, views[i], order)
-        plan = _plan(eqn, *views, steps)
+        plan = _plan(eqn, views[0], views[1], steps)
     _Product(s, plan, eqn.outvars[0].aval.dtype, pointers, views, adds).call(c)
 
 
@@ -193,7 +194,7 @@ class _Product:
         if plan.m.n > 1 or plan.n.n == 1:
             return plan
         self.a, self.b = self.b, self.a
-        turn = lambda x: Axis(x.n, x.b, x.a, x.c)  # noqa: E731
+        turn = lambda x: Axis(x.n, x.b, x.a, x.c)
         return Plan(
             [turn(x) for x in plan.around], turn(plan.n), turn(plan.m), [turn(x) for x in plan.k]
         )
@@ -230,7 +231,7 @@ class _Product:
         source = View(None, 0, tuple(getattr(x, which) for x in axes), shape)
         copy_strided(f, pointer, source, target, self.dtype)
         new = {id(x): step for x, step in zip(axes, steps, strict=True)}
-        change = lambda x: x._replace(**{which: new[id(x)]}) if id(x) in new else x  # noqa: E731
+        change = lambda x: x._replace(**{which: new[id(x)]}) if id(x) in new else x
         p = self.plan
         self.plan = Plan(
             [change(x) for x in p.around], change(p.m), change(p.n), [change(x) for x in p.k]

@@ -141,7 +141,7 @@ def _extreme(how: str, skips_nan: bool) -> Any:
 
 
 def _divided(xs: list[Value], dtype: Any) -> tuple[Value, Value]:
-    """Quotient towards zero and remainder of integers; (0, 0) by zero, wrapped where it overflows."""
+    """Quotient towards zero and remainder of integers; (0, 0) by zero, wrapped on overflow."""
     x, y = xs
     zero = y.eq(0)
     safe = zero.select(1, y)
@@ -312,9 +312,11 @@ RULES: dict[str, Callable[[list[Value], Any, Any], Value]] = {
     "polygamma": _math("digamma"),
 }  # fmt: skip
 _MATHS = (
-    "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh "
-    "arcsinh arccosh arctanh cbrt hypot erf erfc ndtr expit logaddexp logaddexp2 logit xlogy gammaln"
-).split()
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin",
+    "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh",
+    "cbrt", "hypot", "erf", "erfc", "ndtr", "expit", "logaddexp", "logaddexp2", "logit", "xlogy",
+    "gammaln",
+)  # fmt: skip
 RULES.update({name: _math(name) for name in _MATHS})
 _HEAVY = {*_MATHS, "power", "polygamma"}
 _COMPARES = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}
@@ -361,7 +363,7 @@ def _has_power(eqn: Eqn) -> bool:
     if not isinstance(n, int | float):
         return False
     if dtype.kind == "f":
-        return n == int(n) and abs(n) <= _LARGEST_PRODUCT or "power" in maths.KNOWN
+        return (n == int(n) and abs(n) <= _LARGEST_PRODUCT) or "power" in maths.KNOWN
     return dtype != BOOL and isinstance(n, int) and 0 <= n <= _LARGEST_PRODUCT
 
 
@@ -401,5 +403,3 @@ def element(f: Function, eqn: Eqn, xs: list[Value]) -> Value:
     z = RULES[name](xs, loop, eqn.params)
     made = BOOL if z.type.endswith("i1") or z.type.endswith("i1>") else loop
     return convert(z, made, out) if made != out else z
-
-

@@ -88,5 +88,3 @@ def widened(x: Value, n: int, fill: Any) -> Value:
         return out.with_lane(0, x) if n > 1 else x
     order = [k if k < have else have for k in range(n)]
     return shuffled(x, order, x.f.lift(fill, x.type))
-
-

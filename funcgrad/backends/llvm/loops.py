@@ -73,7 +73,7 @@ class Carry:
 
     def enter(self) -> None:
         """At the beginning of a step: where the value is, and where the new one goes."""
-        f, child = self.s.f, self.child
+        child = self.child
         if self.small:
             child.bind(self.inner, self.slot.get())
             return
@@ -169,9 +169,10 @@ def _scan(s: Any, eqn: Any) -> None:
         eqn.outvars[nk:], outs[nk:], body.outvars[nk:], strict=True)]  # fmt: skip
     with f.loop(0, length) as t:
         at = (length - 1) - t if p["reverse"] else t
-        for part in carries:
-            part.enter()
-        for part in (*xs, *ys):
+        for c in carries:
+            c.enter()
+        rows: list[Any] = [*xs, *ys]
+        for part in rows:
             part.enter(at)
         child.run()
         _step_end(child, carries, body, ys)
@@ -300,7 +301,7 @@ def _cond(s: Any, eqn: Any) -> None:
         f.begin(no)
         if last:
             f.store(f.const("i32", 1), s.program.status)
-            for v, slot in zip(eqn.outvars, results, strict=True):
+            for slot in results:
                 if isinstance(slot, Local):
                     slot.set(f.const(slot.type, 0))
             f.jump(end)

@@ -162,7 +162,7 @@ class Scope:
             if root in scope.spilled:
                 return scope.spilled[root]
             scope = scope.parent
-        x = self.number(root) if root.__class__ is Literal else place
+        x: Any = self.number(root) if root.__class__ is Literal else place
         x = x.get() if isinstance(x, Local) else x
         pointer = self.f.alloca(memory_type(root.aval.dtype), root.aval.size)
         store_lanes(self.f, x, pointer, 1, root.aval.dtype)
@@ -208,7 +208,7 @@ class Scope:
         """The elements of a view, in order, to memory."""
         copy_view(self.f, self.memory(view.root), view, target)
 
-    # -- steps ---------------------------------------------------------------------------------------
+    # -- steps --------------------------------------------------------------------------------
 
     def run(self) -> None:
         for k, step in enumerate(self.schedule.steps):
@@ -227,11 +227,11 @@ class Scope:
             self._free(k, step)
 
     def _free(self, k: int, step: Any) -> None:
-        made = step.outvars if isinstance(step, Eqn) else ()
+        made: Any = step.outvars if isinstance(step, Eqn) else ()
         if isinstance(step, Nest):
             made = step.stored
         for root in {*self.schedule.reads(step), *made}:
-            place = self.where.get(root)
+            place: Any = self.where.get(root)
             mine = isinstance(place, Memory) and place.offset is not None
             if mine and self.last.get(root, -1) <= k and root not in self.kept:
                 self.program.plan.give(place.offset)
