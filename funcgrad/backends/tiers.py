@@ -20,7 +20,15 @@ from funcgrad.compiler.cost import equations, nanoseconds
 from funcgrad.compiler.simplify import simplify
 from funcgrad.ir.jaxpr import Eqn, Jaxpr
 
-__all__ = ["NativeWarning", "Tier", "is_light", "patience", "promoted", "promoted_tree"]
+__all__ = [
+    "NativeWarning",
+    "Tier",
+    "is_light",
+    "llvm_text",
+    "patience",
+    "promoted",
+    "promoted_tree",
+]
 
 _WORTH = 50_000_000  # nanoseconds of work that a compilation is worth
 _NEVER = 1 << 62
@@ -99,6 +107,11 @@ def _made(jaxpr: Jaxpr, tier: Tier) -> Any:
     if made is None and tier.why is _WAITING:
         tier.why = "NumPy: hardly anything of it has a native form"
     return made
+
+
+def llvm_text(program: Any) -> str:
+    """The LLVM module of a simplified jaxpr, or of a tree of decisions, as it was compiled."""
+    return str(_llvm()[1].text_of(program))
 
 
 def _llvm() -> Any:

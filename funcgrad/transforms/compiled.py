@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from funcgrad import config
-from funcgrad.backends.program import program_of, run
+from funcgrad.backends.program import run
 from funcgrad.errors import ConcretizationError
 from funcgrad.ir.jaxpr import Jaxpr, Var
 from funcgrad.trace.core import Decision, Raised, Trace
@@ -19,7 +19,7 @@ from funcgrad.trace.guards import Guard
 from funcgrad.trace.tree import Root
 from funcgrad.tree import unflatten
 
-__all__ = ["UNKNOWN", "Decide", "Entry", "Leaf", "Run", "describe", "follow", "grow"]
+__all__ = ["UNKNOWN", "Decide", "Entry", "Leaf", "Run", "follow", "grow"]
 
 
 class Run:
@@ -152,25 +152,3 @@ def follow(entry: Entry, leaves: Sequence[Any]) -> Any:
             return UNKNOWN
     jaxpr = place.jaxpr
     return unflatten(place.treedef, list(run(jaxpr, [env[v] for v in jaxpr.invars])))
-
-
-def describe(place: Any, indent: str) -> list[str]:
-    """The compiled tree as text: segments, decisions, programs."""
-    lines: list[str] = []
-    while place.__class__ is Run:
-        lines += _indented(program_of(place.jaxpr).source, indent)
-        if place.failed is not None:
-            lines.append(f"{indent}except {place.kind.__name__}:")
-            lines += describe(place.failed, indent + "    ")
-        place = place.next
-    if place.__class__ is Decide:
-        for (_, outcome), branch in place.branches.items():
-            lines.append(f"{indent}if {place.var.name or place.var.aval} is {outcome}:")
-            lines += describe(branch, indent + "    ")
-    elif place is not None:
-        lines += _indented(program_of(place.jaxpr).source, indent)
-    return lines
-
-
-def _indented(text: str, indent: str) -> list[str]:
-    return [indent + line for line in text.rstrip().split("\n")]

@@ -27,8 +27,9 @@ from funcgrad.trace.guards import Guard, guards_of, random_reads
 from funcgrad.trace.purity import Watch
 from funcgrad.trace.source import here
 from funcgrad.trace.tree import Root, path_captures
-from funcgrad.transforms.compiled import UNKNOWN, Entry, Leaf, describe, follow, grow
+from funcgrad.transforms.compiled import UNKNOWN, Entry, Leaf, follow, grow
 from funcgrad.transforms.decisions import Whole, patient
+from funcgrad.transforms.explain import explained, llvm_texts
 from funcgrad.transforms.native import Chain, attach
 from funcgrad.transforms.tracing import Traced, argument_names, name_of, run_trace, transformed
 from funcgrad.tree import flatten, paths, unflatten
@@ -74,10 +75,11 @@ def jit(
     Arrays and numbers are traced; strings, None, bools and other objects are static by
     themselves, numbers are where ``static_argnums``/``static_argnames`` say so. Python's
     ``if``, ``while``, ``min`` and ``and`` on traced values work: each outcome is traced when it is
-    first met. ``branches="error"`` forbids that. Inside another transform f simply runs.
+    first met, and all known paths become one native program once no new ones come.
+    ``branches="error"`` forbids that. Inside another transform f simply runs.
 
-    The result has ``explain()``, ``source``, ``cache_info()`` and ``clear()``. Random draws and
-    clocks raise ImpureCallError; an unhashable static argument raises TypeError.
+    The result has ``explain()``, ``source``, ``llvm``, ``cache_info()`` and ``clear()``. Random draws
+    and clocks raise ImpureCallError; an unhashable static argument raises TypeError.
 
     >>> import numpy as np
     >>> from funcgrad import jit
@@ -362,13 +364,18 @@ class Jitted:
             program_of(leaf.jaxpr).source for e in self.entries.values() for leaf in e.leaves
         )
 
+    @property
+    def llvm(self) -> str:
+        """The native programs as LLVM's text, before it is optimised; empty where none is."""
+        return "\n".join(text for e in self.entries.values() for text in llvm_texts(e))
+
     def explain(self) -> str:
-        """Every signature, its paths with their programs, and why there were re-traces."""
+        """Every signature, its paths with their programs, what runs each of them and why, the loop
+        nests of native ones, and why there were re-traces."""
         lines = [f"jit({name_of(self.f)}): {self.cache_info()}"]
         for key, entry in self.entries.items():
             lines.append(f"signature {_readable(key)}")
-            lines += [f"  guards {g.name} = {g.value!r:.40}" for g in entry.guards]
-            lines += describe(entry.start, "  ")
+            lines += ["  " + line for line in explained(entry)]
         lines += [f"re-traced: {r}" for r in self.reasons]
         return "\n".join(lines)
 

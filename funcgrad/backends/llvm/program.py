@@ -25,7 +25,7 @@ from funcgrad.compiler.simplify import simplify
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 from funcgrad.trace.dispatch import hooks
 
-__all__ = ["Mixed", "compiled", "lower", "native", "native_tree", "refusal"]
+__all__ = ["Mixed", "compiled", "lower", "native", "native_tree", "refusal", "text_of"]
 
 _MAIN = "fg_program"
 _RELEASE = 100_000  # nanoseconds from which other Python threads may run meanwhile
@@ -50,14 +50,26 @@ def native(jaxpr: Jaxpr) -> Native:
 
 def native_tree(tree: Tree) -> Native:
     """The native program of a tree of decisions, none of which ``refusal`` refuses."""
-    module = Module()
-    arena = written_tree(module, _MAIN, tree, machine().vector_bits)
-    address, code = loaded(module.text())
+    text, arena = _tree_text(tree)
+    address, code = loaded(text)
     inputs = [v.aval for v in tree.inputs]
     return Native(
         address, inputs, tree.outputs, arena=arena, release=tree.nanoseconds > _RELEASE,
         keep=(tree, code),
     )  # fmt: skip
+
+
+def _tree_text(tree: Tree) -> tuple[str, int]:
+    module = Module()
+    arena = written_tree(module, _MAIN, tree, machine().vector_bits)
+    return module.text(), arena
+
+
+def text_of(program: Any) -> str:
+    """The module of a tree, or of a simplified jaxpr, as text."""
+    if isinstance(program, Tree):
+        return _tree_text(program)[0]
+    return lower(program, _MAIN, machine().vector_bits)[0]
 
 
 def loaded(text: str) -> tuple[int, Code]:
