@@ -131,6 +131,8 @@ def homes(function: Any) -> Iterator[tuple[Any, Any]]:
                 yield from ((value, k) for k, v in list(vars(value).items()) if v is function)
             elif isinstance(value, dict) and value is not registry:
                 yield from ((value, k) for k, v in list(value.items()) if v is function)
+                holders = [v for v in value.values() if getattr(v, "write", None) is function]
+                yield from ((v, "write") for v in holders if not isinstance(v, tuple))
     for prim in registry.values():
         for field in ("jvp", "transpose", "batch", "type", "value"):
             if getattr(prim, field) is function:

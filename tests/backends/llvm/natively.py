@@ -12,6 +12,7 @@ from funcgrad.backends.llvm.machine import available
 from funcgrad.compiler.simplify import simplify
 from funcgrad.ir.jaxpr import Jaxpr
 
+_GARBAGE = 0xA5
 needed = pytest.mark.skipif(available() is not None, reason=str(available()))
 
 
@@ -27,7 +28,9 @@ def natively(jaxpr: Jaxpr, values: list[Any]) -> tuple[int, list[Any]]:
     made = programs.native(jaxpr)
     xs = [np.array(x, v.aval.dtype, order="C") for x, v in zip(values, jaxpr.invars, strict=True)]
     outs = [np.empty(v.aval.shape, v.aval.dtype) for v in jaxpr.outvars]
-    scratch = np.empty(made.arena + 64, np.uint8)
+    scratch = np.full(made.arena + 64, _GARBAGE, np.uint8)
+    for out in outs:  # what is not written shall not pass for what another run has left
+        out.reshape(-1).view(np.uint8)[...] = _GARBAGE
     arena = scratch.ctypes.data + 63 & -64
     kind = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)
     addresses = [

@@ -1,0 +1,48 @@
+"""Planted faults in the native backend, in the style of tests/mutants.py.
+
+Each names the programs of test_mutants_native.py that should notice. None of them reads or writes
+outside of an array by more than a vector, or loops without end: they run in this process.
+"""
+
+from tests.mutants import Mutant
+
+LLVM = "funcgrad.backends.llvm."
+
+MUTANTS = [
+    # reductions
+    Mutant(LLVM + "reduce:identity", "-math.inf if least else math.inf", "0.0", ("extremes",)),
+    Mutant(LLVM + "reduce:identity", "return 1", "return 0", ("products",)),
+    Mutant(LLVM + "reduce:folded", "half + k < n else k", "half + k < n - 1 else k", ("sums",)),
+    # the end of an axis that is no multiple of a vector
+    Mutant(
+        LLVM + "nest:NestWriter._rest", "start - (self.width - n)",
+        "start - (self.width - n) - 1", ("elements",),
+    ),
+    Mutant(LLVM + "nest:NestWriter._flat", "if n % w:", "if n % w > 1:", ("elements",)),
+    Mutant(LLVM + "nest:NestWriter._reduced", "if self.skip:", "if False:", ("sums",)),
+    # where things lie
+    Mutant(LLVM + "places:copy_view", "i * view.strides[axis]", "i * steps[axis]", ("copies",)),
+    Mutant(LLVM + "lanes:load_lanes", "range(n - 1, -1, -1)", "range(n)", ("backwards",)),
+    Mutant(LLVM + "dots:_Product._terms", "p.k.b, wide", "1, wide", ("repeated",)),
+    Mutant(
+        LLVM + "gather:checked", "index + extent, index)", "index + (extent - 1), index)",
+        ("gathers",),
+    ),
+    # control flow
+    Mutant(
+        LLVM + "loops:_cond", "which if k else which ^ True", "which ^ True if k else which",
+        ("branches",),
+    ),
+    Mutant(LLVM + "loops:Carry.advance", "self.turns.set(self.next)", "pass", ("carries",)),
+    Mutant(
+        LLVM + "loops:_in_place", "last.get(root) != k or root in schedule.outs", "False",
+        ("in_place",),
+    ),
+    # numbers
+    Mutant(LLVM + "elements:_truncated", "found ^ -half", "found", ("unsigned",)),
+    Mutant(
+        LLVM + "maths.common:with_sign", 'x.f.intrinsic("copysign", x, sign)', "x", ("signs",)
+    ),
+    Mutant(LLVM + "maths.trigonometric:kernel_sin", "z * r", "-z * r", ("maths",)),
+    Mutant(LLVM + "elements:_floor_divide", "(r ^ y).lt(0)", "r.lt(0)", ("integers",)),
+]  # fmt: skip
