@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from funcgrad import config
+from funcgrad.backends import llvm
 from funcgrad.backends.forks import Tree
 from funcgrad.compiler.cost import equations, nanoseconds
 from funcgrad.compiler.simplify import simplify
@@ -88,22 +89,20 @@ def promoted(jaxpr: Jaxpr, tier: Tier, entry: Callable[[Jaxpr, Any], Any]) -> No
 
 def promoted_tree(tree: Tree, tier: Tier) -> Any:
     """The native program of a function with decisions; None where it cannot be one program."""
-    machine, program = _llvm()
-    why = machine.available() or program.refusal(tree)
+    why = llvm.machine.available() or llvm.program.refusal(tree)
     if why is not None:
         tier.why = f"NumPy: {why}"
         return None
     eqns = [eqn for node in tree.nodes if hasattr(node, "jaxpr") for eqn in node.jaxpr.eqns]
-    return _attempted(tier, eqns, lambda: program.native_tree(tree))
+    return _attempted(tier, eqns, lambda: llvm.program.native_tree(tree))
 
 
 def _made(jaxpr: Jaxpr, tier: Tier) -> Any:
-    machine, program = _llvm()
-    why = machine.available()
+    why = llvm.machine.available()
     if why is not None:
         tier.why = f"NumPy: {why}"
         return None
-    made = _attempted(tier, jaxpr.eqns, lambda: program.compiled(jaxpr))
+    made = _attempted(tier, jaxpr.eqns, lambda: llvm.program.compiled(jaxpr))
     if made is None and tier.why is _WAITING:
         tier.why = "NumPy: hardly anything of it has a native form"
     return made
@@ -111,13 +110,7 @@ def _made(jaxpr: Jaxpr, tier: Tier) -> Any:
 
 def llvm_text(program: Any) -> str:
     """The LLVM module of a simplified jaxpr, or of a tree of decisions, as it was compiled."""
-    return str(_llvm()[1].text_of(program))
-
-
-def _llvm() -> Any:
-    from funcgrad.backends.llvm import machine, program
-
-    return machine, program
+    return str(llvm.program.text_of(program))
 
 
 def _attempted(tier: Tier, eqns: Sequence[Eqn], compiled: Callable[[], Any]) -> Any:

@@ -13,7 +13,7 @@ inside its own nest where the same element is meant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import prod
 from typing import Any
 
@@ -24,6 +24,7 @@ from funcgrad.compiler.nests import (
     Init,
     Nest,
     Place,
+    Rules,
     met_as,
     reduced_axes,
     reduced_level,
@@ -42,24 +43,6 @@ __all__ = [
 
 _SHAPING = {"reshape", "transpose", "broadcast_to", "index", "flip"}
 _MADE = {"iota", "full", "eye"}
-
-
-class Rules:
-    """What a backend can do inside a nest, and which values are too small for nests.
-
-    With ``strides`` a nest reads memory in any strides, and shaping is never an equation.
-    Without, only values of the nest itself are met through shaping; for readers of memory it
-    stays an equation, written where something first asks for it.
-    """
-
-    def __init__(
-        self,
-        fusible: Callable[[Eqn], bool],
-        weight: Callable[[Eqn], int],
-        small: int,
-        strides: bool = True,
-    ):
-        self.fusible, self.weight, self.small, self.strides = fusible, weight, small, strides
 
 
 class Schedule:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from funcgrad.compiler.views import View, contiguous
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 
 __all__ = [
-    "REDUCTIONS", "Home", "Init", "Nest", "Place", "met_as", "reduced_axes",
+    "REDUCTIONS", "Home", "Init", "Nest", "Place", "Rules", "met_as", "reduced_axes",
     "reduced_level", "row_axes", "squeezed",
 ]  # fmt: skip
 
@@ -65,6 +65,24 @@ class Home:
 
     def __init__(self, slot: int, key: Any = None, stage: int = 0, level: str = "element"):
         self.slot, self.key, self.stage, self.level = slot, key, stage, level
+
+
+class Rules:
+    """What a backend can do inside a nest, and which values are too small for nests.
+
+    With ``strides`` a nest reads memory in any strides, and shaping is never an equation.
+    Without, only values of the nest itself are met through shaping; for readers of memory it
+    stays an equation, written where something first asks for it.
+    """
+
+    def __init__(
+        self,
+        fusible: Callable[[Eqn], bool],
+        weight: Callable[[Eqn], int],
+        small: int,
+        strides: bool = True,
+    ):
+        self.fusible, self.weight, self.small, self.strides = fusible, weight, small, strides
 
 
 def squeezed(shape: Iterable[int]) -> tuple[int, ...]:
