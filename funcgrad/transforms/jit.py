@@ -78,8 +78,8 @@ def jit(
     first met, and all known paths become one native program once no new ones come.
     ``branches="error"`` forbids that. Inside another transform f simply runs.
 
-    The result has ``explain()``, ``source``, ``llvm``, ``cache_info()`` and ``clear()``. Random draws
-    and clocks raise ImpureCallError; an unhashable static argument raises TypeError.
+    The result has ``explain()``, ``source``, ``llvm``, ``cache_info()`` and ``clear()``. Random
+    draws and clocks raise ImpureCallError; an unhashable static argument raises TypeError.
 
     >>> import numpy as np
     >>> from funcgrad import jit
