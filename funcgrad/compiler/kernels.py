@@ -25,7 +25,6 @@ from funcgrad.compiler.nests import (
     Nest,
     Place,
     met_as,
-    reduced_axes,
     reduced_level,
     row_axes,
     squeezed,
@@ -36,9 +35,7 @@ from funcgrad.compiler.views import View, axes_of, broadcast, composed, looked_a
 from funcgrad.ir.avals import broadcast_shapes
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
 
-__all__ = [
-    "REDUCTIONS", "Init", "Nest", "Place", "Rules", "Schedule", "reduced_axes", "squeezed",
-]  # fmt: skip
+__all__ = ["REDUCTIONS", "Init", "Nest", "Place", "Rules", "Schedule"]
 
 _SHAPING = {"reshape", "transpose", "broadcast_to", "index", "flip"}
 _MADE = {"iota", "full", "eye"}
