@@ -102,6 +102,16 @@ def test_einsum(spec):
     agrees(lambda *xs: np.einsum(spec, *xs), arrays(*shapes))
 
 
+def test_a_contraction_of_many_axes_is_one_product_of_matrices():
+    """No batch axes: NumPy's matmul gets two matrices, not thousands of tiny ones."""
+    jaxpr, _ = laws.captured(
+        lambda x, w: np.einsum("bxycpq,cdqr->bxydpr", x, w),
+        arrays((2, 3, 2, 4, 2, 3), (4, 5, 3, 2)),
+    )
+    (dot,) = [eqn for eqn in jaxpr.eqns if eqn.prim.name == "dot_general"]
+    assert dot.params["dims"] == (((3, 5), (0, 2)), ((), ()))
+
+
 def test_einsum_broadcasts_ones_and_takes_lists():
     agrees(lambda x, y: np.einsum("ij,ij->ij", x, y), arrays((2, 1), (2, 3)))
     agrees(lambda x, y: np.einsum("...j,j", x, y), arrays((2, 1, 3), (1,)))

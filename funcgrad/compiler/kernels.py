@@ -26,7 +26,6 @@ from funcgrad.compiler.nests import (
     Place,
     Rules,
     met_as,
-    reduced_axes,
     reduced_level,
     row_axes,
     squeezed,
@@ -37,9 +36,7 @@ from funcgrad.compiler.views import View, axes_of, broadcast, composed, looked_a
 from funcgrad.ir.avals import broadcast_shapes
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
 
-__all__ = [
-    "REDUCTIONS", "Init", "Nest", "Place", "Rules", "Schedule", "reduced_axes", "squeezed",
-]  # fmt: skip
+__all__ = ["REDUCTIONS", "Init", "Nest", "Place", "Rules", "Schedule"]
 
 _SHAPING = {"reshape", "transpose", "broadcast_to", "index", "flip"}
 _MADE = {"iota", "full", "eye"}

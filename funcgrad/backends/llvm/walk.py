@@ -7,7 +7,8 @@ from typing import Any
 
 from funcgrad.backends.llvm.elements import BOOL, weight
 from funcgrad.backends.llvm.lanes import powers
-from funcgrad.compiler.kernels import REDUCTIONS, Nest, Place, Schedule, reduced_axes
+from funcgrad.compiler.kernels import REDUCTIONS, Nest, Place, Schedule
+from funcgrad.compiler.nests import reduced_axes
 from funcgrad.compiler.pieces import PIECEWISE, pieces
 from funcgrad.compiler.views import View, axes_of, contiguous, whole
 from funcgrad.ir.jaxpr import Eqn, Var
