@@ -15,15 +15,14 @@ MUTANTS = [
     Mutant(LLVM + "reduce:folded", "half + k < n else k", "half + k < n - 1 else k", ("sums",)),
     # the end of an axis that is no multiple of a vector
     Mutant(
-        LLVM + "nest:NestWriter._rest", "start - (self.width - n)",
-        "start - (self.width - n) - 1", ("elements",),
+        LLVM + "nest:NestWriter._rest", "start - back)", "start - back - 1)", ("elements",),
     ),
     Mutant(LLVM + "nest:NestWriter._flat", "if n % w:", "if n % w > 1:", ("elements",)),
     Mutant(LLVM + "nest:NestWriter._reduced", "if self.skip:", "if False:", ("sums",)),
     # where things lie
-    Mutant(LLVM + "places:copy_view", "i * view.strides[axis]", "i * steps[axis]", ("copies",)),
+    Mutant(LLVM + "places:copy_strided", "i * s, type", "i * t, type", ("copies",)),
     Mutant(LLVM + "lanes:load_lanes", "range(n - 1, -1, -1)", "range(n)", ("backwards",)),
-    Mutant(LLVM + "dots:_Product._terms", "p.k.b, wide", "1, wide", ("repeated",)),
+    Mutant(LLVM + "dots:_Product._terms", "axis.b, wide", "1, wide", ("repeated",)),
     Mutant(
         LLVM + "gather:checked", "index + extent, index)", "index + (extent - 1), index)",
         ("gathers",),
