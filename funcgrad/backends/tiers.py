@@ -33,6 +33,8 @@ __all__ = [
 
 _WORTH = 50_000_000  # nanoseconds of work that a compilation is worth
 _NEVER = 1 << 62
+_QUICK = 500  # equations that are compiled in a blink
+_COMPILED = 100_000  # nanoseconds for each more; a tenth of what it takes, since calls repeat
 _WAITING = "NumPy: too few calls so far"
 _lock = threading.RLock()
 
@@ -62,9 +64,11 @@ def patience(jaxpr: Jaxpr, jitted: bool, backend: str | None = None) -> int:
     if equations(simplify(jaxpr)) > config.native_equations:
         return _NEVER
     cost = nanoseconds(simplify(jaxpr))
-    if jitted:
-        return 0 if cost > _WORTH else 1
-    return max(2, _WORTH // cost)
+    if not jitted:
+        return max(2, _WORTH // cost)
+    if cost > _WORTH:
+        return 0
+    return max(1, (equations(simplify(jaxpr)) - _QUICK) * _COMPILED // cost)
 
 
 def is_light(jaxpr: Jaxpr) -> bool:

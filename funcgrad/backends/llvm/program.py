@@ -28,6 +28,7 @@ from funcgrad.trace.dispatch import hooks
 __all__ = ["Mixed", "compiled", "lower", "native", "native_tree", "refusal", "text_of"]
 
 _MAIN = "fg_program"
+_LONG = 1_500  # lines of LLVM's text
 _RELEASE = 100_000  # nanoseconds from which other Python threads may run meanwhile
 
 
@@ -79,8 +80,15 @@ def loaded(text: str) -> tuple[int, Code]:
     symbols = blas.symbols(text)
     if "@parallel(" in text:
         symbols |= threads.symbols()
-    code = machine().load(text, [name], symbols=symbols)
+    code = machine().load(text, [name], effort(text), symbols)
     return code[name], code
+
+
+def effort(text: str) -> int:
+    """How hard LLVM should try. Long programs without a loop (unrolled ones, over small arrays)
+    take it ten times as long at level 2, and then run a quarter faster."""
+    straight = "!llvm.loop" not in text
+    return 0 if straight and text.count("\n") > _LONG else 2
 
 
 # -- programs that are native in part --------------------------------------------------------------

@@ -22,7 +22,7 @@ _RULES = {
 def identity(name: str, dtype: Any) -> Any:
     """The number that changes nothing."""
     if name in ("reduce_sum", "reduce_or"):
-        return -0.0 if dtype.kind == "f" else 0  # -0.0 + -0.0 is -0.0
+        return 0  # -0.0 + -0.0 is 0.0 in NumPy's sums, which begin with 0
     if name in ("reduce_prod", "reduce_and"):
         return 1
     least = name == "reduce_max"

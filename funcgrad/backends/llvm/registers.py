@@ -146,7 +146,8 @@ def _reduced(s: Any, eqn: Eqn) -> Value:
     kept = [a for a in range(x.aval.ndim) if a not in axes]
     numbers = np.arange(x.aval.size).reshape(x.aval.shape).transpose((*kept, *axes))
     columns = numbers.reshape(out.aval.size, -1)
-    return folded_columns(value, columns, name, dtype)
+    found = folded_columns(value, columns, name, dtype)
+    return found + 0.0 if name == "reduce_sum" and dtype.kind == "f" else found  # -0.0 is 0.0 then
 
 
 def folded_columns(value: Value, columns: Any, name: str, dtype: Any) -> Value:

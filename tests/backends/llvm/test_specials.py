@@ -102,7 +102,7 @@ def test_reductions_of_special_numbers(shape, special):
     both(f, x)
     both(f, zeros)
     both(lambda x: np.prod(x, axis=-1), zeros)
-    both(lambda x: np.sum(x, axis=0) + 0.0, zeros)  # NumPy's sum of -0.0 has either sign
+    both(lambda x: np.sum(x, axis=0), zeros)
     with np.errstate(all="ignore"):
         for name in ("sum", "prod", "cumsum", "cumprod", "sort", "argsort"):
             f = lambda x, name=name: getattr(np, name)(x, axis=-1)

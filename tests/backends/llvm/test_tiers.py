@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 import funcgrad as fg
-from funcgrad import config, jit
+from funcgrad import config, grad, jit, make_jaxpr
 from funcgrad.backends import program as programs
 from funcgrad.backends import tiers
 from funcgrad.backends.llvm import machine as machines
 from funcgrad.backends.llvm import program as lowering
-from funcgrad.backends.tiers import NativeWarning
+from funcgrad.backends.tiers import NativeWarning, patience
 from funcgrad.compiler.cost import nanoseconds
 from funcgrad.compiler.simplify import simplify
-from tests.backends.llvm.natively import needed
+from tests import laws
+from tests.backends.llvm.natively import natively, needed
 
 pytestmark = needed
 
@@ -214,3 +215,32 @@ def test_programs_that_are_native_in_part():
     slow(a, 1)
     with pytest.raises(IndexError):
         slow(a, np.int64(7))
+
+
+def unrolled(steps):
+    a = np.random.default_rng(3).normal(size=(3, 3)) * 0.3
+
+    def f(x):
+        for _ in range(steps):
+            x = np.tanh(a @ x + 0.1)
+        return np.sum(x * x)
+
+    return make_jaxpr(grad(f))(np.ones(3))
+
+
+def test_long_jitted_programs_wait_until_a_compilation_is_worth_it():
+    short, long = (patience(unrolled(n).jaxpr, jitted=True) for n in (5, 200))
+    assert short == 1
+    assert 1 < long < 1000
+
+
+def test_long_programs_without_loops_are_compiled_quickly():
+    """And are right: the low level has its own road through LLVM."""
+    closed = unrolled(80)
+    text = lowering.text_of(simplify(closed.jaxpr))
+    assert lowering.effort(text) == 0
+    assert lowering.effort(lowering.text_of(simplify(unrolled(3).jaxpr))) == 2
+    values = [np.ones(3), *closed.consts]
+    status, outs = natively(closed.jaxpr, values)
+    assert status == 0
+    laws.close(outs[0], laws.evaluate(simplify(closed.jaxpr), values)[0], 1e-12)
