@@ -58,8 +58,8 @@ class Again:
                 cost, loads = cost + more, loads + read
             elif _FEWER * view.root.aval.size <= out.aval.size:
                 cost += 1  # it stays in the cache
-            elif s.homes.get(view.root) is None:
-                loads += 1
+            elif (home := s.homes.get(view.root)) is None or not home.slot % 2:
+                loads += 1  # an input, or what some equation of its own has left in memory
             else:
                 return False  # it has a nest: be in it
         most = _CHEAP if loads else _FREE if self.uses.get(out, 0) == 1 else 2 * _CHEAP
