@@ -221,10 +221,22 @@ class _Builder:
             v for eqn in run.jaxpr.eqns for v in eqn.outvars if eqn.prim.eager or v in then.needs
         )
         eqns = dead_code(run.jaxpr.eqns, made)
+        if then.__class__ is End and all(
+            not then.needs.isdisjoint(eqn.outvars) for eqn in eqns if eqn.prim.eager
+        ):
+            return self.joined(run.jaxpr.invars, eqns, then.jaxpr)
         jaxpr = simplify(self.with_consts(Jaxpr(run.jaxpr.invars, eqns, made)))
         jaxpr = Jaxpr(_read(jaxpr), jaxpr.eqns, jaxpr.outvars)
         needs = then.needs.difference(made).union(jaxpr.invars)
         return Segment(jaxpr, made, then, needs), cost + nanoseconds(jaxpr)
+
+    def joined(self, invars: Any, eqns: Any, end: Jaxpr) -> tuple[Any, int]:
+        """A segment that leads to an end is part of it: simplified and fused as one."""
+        made = {v for eqn in eqns for v in eqn.outvars}
+        inputs = dict.fromkeys((*invars, *[v for v in end.invars if v not in made]))
+        jaxpr = simplify(self.with_consts(Jaxpr(inputs, (*eqns, *end.eqns), end.outvars)))
+        jaxpr = Jaxpr(_read(jaxpr), jaxpr.eqns, jaxpr.outvars)
+        return End(jaxpr, frozenset(jaxpr.invars)), nanoseconds(jaxpr)
 
     def choice(self, place: Decide) -> tuple[Any, int]:
         how = _READS.get(place.read)

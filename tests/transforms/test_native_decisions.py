@@ -457,3 +457,21 @@ def test_threads():
     for t in threads:
         t.join()
     assert not errors and is_native(g)
+
+
+def test_a_path_without_decisions_is_simplified_as_one():
+    """Steps that may fail part the program for Python; native code sees across them."""
+
+    @jit
+    def f(k, y):
+        lower = np.linalg.cholesky(k)
+        return np.sum(np.linalg.solve(lower, y) ** 2)
+
+    root = np.random.default_rng(1).normal(size=(20, 20))
+    k, y = root @ root.T + 20 * np.eye(20), np.ones(20)
+    wanted = f(k, y)
+    for _ in range(6):
+        np.testing.assert_allclose(f(k, y), wanted, rtol=1e-12)
+    assert "triangular_solve" in f.explain()
+    with pytest.raises(np.linalg.LinAlgError):
+        f(-k, y)
