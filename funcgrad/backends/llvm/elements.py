@@ -283,6 +283,12 @@ def _scaled(factor: float) -> Any:
     return lambda xs, dtype, params: xs[0] * factor
 
 
+def _gammaln(xs: list[Value], dtype: Any, params: Any) -> Value:
+    """SciPy's value at minus infinity is minus infinity; C's is infinity."""
+    (x,) = xs
+    return x.eq(-math.inf).select(x, maths.call(x.f, "gammaln", x))
+
+
 def _same(xs: list[Value], dtype: Any, params: Any) -> Value:
     return xs[0]
 
@@ -317,7 +323,7 @@ _MATHS = (
     "cbrt", "hypot", "erf", "erfc", "ndtr", "expit", "logaddexp", "logaddexp2", "logit", "xlogy",
     "gammaln",
 )  # fmt: skip
-RULES.update({name: _math(name) for name in _MATHS})
+RULES.update({name: _math(name) for name in _MATHS} | {"gammaln": _gammaln})
 _HEAVY = {*_MATHS, "power", "polygamma"}
 _COMPARES = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}
 _MIXED_SIGNS = {frozenset("iu")}  # int64 with uint64: NumPy compares exactly, by another loop
