@@ -17,7 +17,7 @@ from funcgrad.trace.collector import paused
 from funcgrad.trace.core import namespace
 from funcgrad.trace.dispatch import hooks
 
-__all__ = ["Program", "as_plain", "program_of", "run", "run_by_numpy", "tier_of"]
+__all__ = ["Program", "plain_copies", "program_of", "run", "run_by_numpy", "tier_of"]
 
 
 _FILE = "<funcgrad program>"
@@ -123,10 +123,8 @@ def _callable(jaxpr: Jaxpr, made: Any) -> Callable[..., Any]:
         return _mixed(jaxpr, made)
 
     def again(*values: Any) -> Any:
-        plain = [as_plain(x) for x in values]
-        if any(x is not y for x, y in zip(plain, values, strict=True)):
-            return exact(*plain)
-        return run_by_numpy(jaxpr, values)
+        plain = plain_copies(values)
+        return run_by_numpy(jaxpr, values) if plain is None else exact(*plain)
 
     exact = made.entry(lambda *values: run_by_numpy(jaxpr, values), single=False)
     return made.entry(again, single=False)  # type: ignore[no-any-return]
@@ -143,6 +141,12 @@ def _mixed(jaxpr: Jaxpr, made: Any) -> Callable[..., Any]:
             _quiet.append(context)
 
     return call
+
+
+def plain_copies(values: Sequence[Any]) -> list[Any] | None:
+    """The values as native code takes them, or None where they are that already."""
+    plain = [as_plain(x) for x in values]
+    return plain if any(x is not y for x, y in zip(plain, values, strict=True)) else None
 
 
 def as_plain(x: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from funcgrad.ir.jaxpr import Eqn
 
-__all__ = ["View", "axes_of", "broadcast", "composed", "contiguous", "looked_at", "whole"]
+__all__ = ["View", "axes_of", "broadcast", "composed", "contiguous", "joined", "looked_at", "whole"]
 
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -109,7 +109,7 @@ def reshaped(view: View, shape: tuple[int, ...]) -> View | None:
     """
     if prod(shape) == 0:
         return View(view.root, view.offset, contiguous(shape), shape)
-    runs = _runs(view)
+    runs = joined(view.shape, view.strides)
     strides = [0] * len(shape)
     k = len(runs) - 1
     left, step = runs[k] if runs else (1, 0)
@@ -127,16 +127,16 @@ def reshaped(view: View, shape: tuple[int, ...]) -> View | None:
     return View(view.root, view.offset, tuple(strides), shape)
 
 
-def _runs(view: View) -> list[tuple[int, int]]:
-    """(length, stride) of maximal runs of axes that follow one another in memory."""
-    out: list[tuple[int, int]] = []
-    for n, s in zip(view.shape, view.strides, strict=True):
+def joined(shape: Sequence[int], *walks: Sequence[int]) -> list[tuple[int, ...]]:
+    """Axes that follow one another in every walk, as one: (extent, stride, stride, …)."""
+    out: list[tuple[int, ...]] = []
+    for n, *steps in zip(shape, *walks, strict=True):
         if n == 1:
             continue
-        if out and out[-1][1] == n * s:
-            out[-1] = (out[-1][0] * n, s)
+        if out and all(last == n * step for last, step in zip(out[-1][1:], steps, strict=True)):
+            out[-1] = (out[-1][0] * n, *steps)
         else:
-            out.append((n, s))
+            out.append((n, *steps))
     return out
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from funcgrad import config
 from funcgrad.backends.forks import Choice, End, Segment, Tree
 from funcgrad.backends.llvm.entry import Guards
-from funcgrad.backends.program import as_plain
+from funcgrad.backends.program import plain_copies
 from funcgrad.backends.tiers import Tier, is_light, patience, promoted_tree
 from funcgrad.compiler.cost import equations, nanoseconds
 from funcgrad.compiler.simplify import simplify
@@ -73,9 +73,9 @@ class Whole:
         """
         direct = self.direct
         if direct is not None:
-            plain = [as_plain(x) for x in leaves]
-            if not in_front or any(x is not y for x, y in zip(plain, leaves, strict=True)):
-                found = direct(*plain)
+            plain = plain_copies(leaves)
+            if plain is not None or not in_front:
+                found = direct(*(leaves if plain is None else plain))
                 if found is not None:
                     return unflatten(self.treedef, list(found))
         found = follow(entry, leaves)

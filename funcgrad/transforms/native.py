@@ -14,7 +14,7 @@ from types import MethodType
 from typing import Any
 
 from funcgrad.backends.llvm.entry import Guards, calls_of
-from funcgrad.backends.program import as_plain, run_by_numpy
+from funcgrad.backends.program import plain_copies, run_by_numpy
 from funcgrad.ir.avals import Aval
 from funcgrad.trace.guards import Guard
 from funcgrad.transforms.compiled import Entry, Leaf
@@ -39,9 +39,8 @@ def _again(leaf: Leaf) -> Callable[..., Any]:
     """What answers where native code would not: plain copies first, then NumPy's form."""
 
     def answer(*leaves: Any) -> Any:
-        plain = [as_plain(x) for x in leaves]
-        direct = leaf.direct
-        if direct is not None and any(x is not y for x, y in zip(plain, leaves, strict=True)):
+        plain, direct = plain_copies(leaves), leaf.direct
+        if direct is not None and plain is not None:
             return direct(*plain)
         return run_by_numpy(leaf.jaxpr, (*leaves, *leaf.fixed))
 

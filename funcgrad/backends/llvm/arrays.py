@@ -12,7 +12,7 @@ from funcgrad.backends.llvm.elements import BOOL, RULES, convert, memory_type, r
 from funcgrad.backends.llvm.gather import checked, layout
 from funcgrad.backends.llvm.handler import Handler
 from funcgrad.backends.llvm.ir import Local, Value
-from funcgrad.backends.llvm.lanes import load_lanes, powers, store_lanes
+from funcgrad.backends.llvm.lanes import load_lanes, store_lanes, strips
 from funcgrad.backends.llvm.places import fill
 from funcgrad.compiler.views import View, broadcast, contiguous, whole
 
@@ -133,13 +133,8 @@ class _Scatter:
                 self._slices(base + i * rest[level], value + i * v_step, rest, level + 1)
             return
         wide = self.s.program.vector_bits // (8 * self.dtype.itemsize)
-        end = n - n % wide
-        if end:
-            with f.loop(0, end, wide) as i:
-                self._update(base + i, value + i * v_step, wide, 1, v_step)
-        for piece in powers(n % wide):
-            self._update(base + end, value + end * v_step, piece, 1, v_step)
-            end += piece
+        strips(f, n, wide, lambda i, length: self._update(
+            base + i, value + i * v_step, length, 1, v_step))  # fmt: skip
 
     def _update(self, base: Value, value: Value, n: int, step: int, v_step: int) -> None:
         f, own = self.f, self.v.aval.dtype
@@ -213,20 +208,26 @@ def _extreme_place(s: Any, eqn: Any) -> None:
     settled(s, out, target)
 
 
+def _moved(s: Any, lies: Any, index: list[Value], axis: int, extent: int) -> list[Value]:
+    """The index, its place along one axis replaced by what stands there among the indices that
+    lie at this address, in this view."""
+    f, (places, view) = s.f, lies
+    dtype = view.root.aval.dtype
+    given = load(f, places, along(f, view.offset, view.strides, index), dtype)
+    at = checked(f, convert(given, dtype, _INT), extent, s.program.status)
+    return [at if k == axis else i for k, i in enumerate(index)]
+
+
 def _take_along(s: Any, eqn: Any) -> None:
     (x, indices), (out,), axis = eqn.invars, eqn.outvars, eqn.params["axis"]
     f, target = s.f, result(s, out)
     source, view = s.address(x)
-    places, index_view = s.address(indices)
     if x.aval.shape[:axis] != indices.aval.shape[:axis]:
         view = _stretched(view, indices.aval.shape, axis)
+    places = s.address(indices)
 
     def one(index: list[Value]) -> None:
-        given = load(f, places, along(f, index_view.offset, index_view.strides, index),
-                     indices.aval.dtype)  # fmt: skip
-        at = checked(f, convert(given, indices.aval.dtype, _INT), x.aval.shape[axis],
-                     s.program.status)  # fmt: skip
-        moved = [at if k == axis else i for k, i in enumerate(index)]
+        moved = _moved(s, places, index, axis, x.aval.shape[axis])
         found = load(f, source, along(f, view.offset, view.strides, moved), x.aval.dtype)
         store(f, found, target, along(f, 0, contiguous(out.aval.shape), index), out.aval.dtype)
 
@@ -245,14 +246,10 @@ def _put_along(s: Any, eqn: Any) -> None:
     f, dtype, target = s.f, out.aval.dtype, result(s, out)
     fill(f, target, out.aval, 0, dtype)
     source, view = s.address(v)
-    places, index_view = s.address(indices)
+    places = s.address(indices)
 
     def one(index: list[Value]) -> None:
-        given = load(f, places, along(f, index_view.offset, index_view.strides, index),
-                     indices.aval.dtype)  # fmt: skip
-        at = checked(f, convert(given, indices.aval.dtype, _INT), out.aval.shape[axis],
-                     s.program.status)  # fmt: skip
-        moved = [at if k == axis else i for k, i in enumerate(index)]
+        moved = _moved(s, places, index, axis, out.aval.shape[axis])
         to = along(f, 0, contiguous(out.aval.shape), moved)
         new = load(f, source, along(f, view.offset, view.strides, index), v.aval.dtype)
         store(f, load(f, target, to, dtype) + new, target, to, dtype)
@@ -273,22 +270,16 @@ def _searchsorted(s: Any, eqn: Any) -> None:
     def one(index: list[Value]) -> None:
         key = load(f, wanted, along(f, seen.offset, seen.strides, index), v.aval.dtype)
         low, size = Local(f, "i64", 0), Local(f, "i64", x.aval.size)
-        head, body, end = f.label("search"), f.label("half"), f.label("found")
-        f.jump(head)
-        f.begin(head)
-        f.branch(size.get().gt(0), body, end)
-        f.begin(body)
-        half = size.get().shr(1)
-        middle = low.get() + half
-        here = load(f, table, view.offset + middle * view.strides[0], dtype)
-        if eqn.params["side"] == "left":
-            right = sorting.before(here, key, dtype)
-        else:
-            right = sorting.before(key, here, dtype) ^ True
-        low.set(right.select(middle + 1, low.get()))
-        size.set(right.select(size.get() - half - 1, half))
-        f.jump(head)
-        f.begin(end)
+        with f.during(lambda: size.get().gt(0)):
+            half = size.get().shr(1)
+            middle = low.get() + half
+            here = load(f, table, view.offset + middle * view.strides[0], dtype)
+            if eqn.params["side"] == "left":
+                right = sorting.before(here, key, dtype)
+            else:
+                right = sorting.before(key, here, dtype) ^ True
+            low.set(right.select(middle + 1, low.get()))
+            size.set(right.select(size.get() - half - 1, half))
         store(f, low.get(), target, along(f, 0, contiguous(out.aval.shape), index), _INT)
 
     over(f, v.aval.shape, one)

@@ -14,10 +14,11 @@ from funcgrad.backends.llvm import blas
 from funcgrad.backends.llvm.elements import register_type
 from funcgrad.backends.llvm.handler import Handler
 from funcgrad.backends.llvm.ir import Function, Local, Value, vector
-from funcgrad.backends.llvm.lanes import load_lanes, powers, store_lanes
+from funcgrad.backends.llvm.lanes import load_lanes, powers, store_lanes, strips
 from funcgrad.backends.llvm.places import copy_strided, fill
 from funcgrad.backends.llvm.reduce import folded
-from funcgrad.compiler.views import View, contiguous
+from funcgrad.compiler.views import View, contiguous, joined
+from funcgrad.ir.avals import array_aval
 from funcgrad.ir.jaxpr import Var
 
 __all__ = ["HANDLERS"]
@@ -61,31 +62,18 @@ def _picked(view: View, axes: tuple[int, ...]) -> tuple[list[int], list[int]]:
     return [view.shape[i] for i in axes], [view.strides[i] for i in axes]
 
 
-def _joined(shape: list[int], *walks: list[int]) -> list[tuple[int, ...]]:
-    """Axes that follow one another in every walk, as one: (extent, stride, stride, …)."""
-    out: list[tuple[int, ...]] = []
-    for n, *steps in zip(shape, *walks, strict=True):
-        if n == 1:
-            continue
-        if out and all(last == n * step for last, step in zip(out[-1][1:], steps, strict=True)):
-            out[-1] = (out[-1][0] * n, *steps)
-        else:
-            out.append((n, *steps))
-    return out
-
-
 def _plan(eqn: Any, x: View, y: View, out: tuple[int, ...]) -> Plan:
     """The loops of a contraction; ``out`` are the strides of the result."""
     (xb, xf, xs), (yb, yf, ys) = _groups(eqn)
     nb, nf = len(xb), len(xf)
     shape, a = _picked(x, xb)
-    batch = _joined(shape, a, _picked(y, yb)[1], list(out[:nb]))
+    batch = joined(shape, a, _picked(y, yb)[1], list(out[:nb]))
     shape, a = _picked(x, xf)
-    rows = [(n, s, 0, c) for n, s, c in _joined(shape, a, list(out[nb : nb + nf]))]
+    rows = [(n, s, 0, c) for n, s, c in joined(shape, a, list(out[nb : nb + nf]))]
     shape, b = _picked(y, yf)
-    columns = [(n, 0, s, c) for n, s, c in _joined(shape, b, list(out[nb + nf :]))]
+    columns = [(n, 0, s, c) for n, s, c in joined(shape, b, list(out[nb + nf :]))]
     shape, a = _picked(x, xs)
-    summed = _joined(shape, a, _picked(y, ys)[1])
+    summed = joined(shape, a, _picked(y, ys)[1])
     one = (1, 0, 0, 0)
     m = rows.pop() if rows else one
     n = columns.pop() if columns else one
@@ -225,9 +213,7 @@ class _Product:
         axes = [x for x in self.plan.around if getattr(x, which)] + inner
         shape = tuple(x.n for x in axes)
         steps = [step if n > 1 else 1 for n, step in zip(shape, contiguous(shape), strict=True)]
-        offset = s.program.plan.take(prod(shape) * self.dtype.itemsize)
-        s._temporaries.append(offset)
-        target = f.at(s.program.arena, offset)
+        target = s.temporary(array_aval(shape, self.dtype))
         source = View(None, 0, tuple(getattr(x, which) for x in axes), shape)
         copy_strided(f, pointer, source, target, self.dtype)
         new = {id(x): step for x, step in zip(axes, steps, strict=True)}
@@ -268,27 +254,15 @@ class _Product:
         elif p.n.n > 1:
             self._matrix(a, b, c)
         elif p.k[-1].a == 1 or p.k[-1].n == 1:
-            self._split(p.m, self.rows // 2, lambda i, n: self._dots(
+            self._rows(self.rows // 2, lambda i, n: self._dots(
                 self._at(a, i, p.m.a), b, self._at(c, i, p.m.c), n))  # fmt: skip
         else:
-            self._split(p.m, 4 * self.wide, lambda i, n: self._column_sum(
-                self._at(a, i, 1), b, self._at(c, i, p.m.c), n), True)  # fmt: skip
+            strips(self.f, p.m.n, 4 * self.wide, lambda i, n: self._column_sum(
+                self._at(a, i, 1), b, self._at(c, i, p.m.c), n))  # fmt: skip
 
-    def _split(
-        self, axis: Axis, step: int, body: Callable[[Value, int], None], vectors: bool = False
-    ) -> None:
-        """The axis in pieces of this length, then what is left."""
-        end = axis.n - axis.n % step
-        if end == step:
-            body(self.f.const("i64", 0), step)
-        elif end:
-            with self.f.loop(0, end, step) as i:
-                body(i, step)
-        rest = axis.n % step
-        while rest:  # vectors of an odd length take many instructions to load
-            piece = powers(rest)[0] if vectors else rest
-            body(self.f.const("i64", end), piece)
-            end, rest = end + piece, rest - piece
+    def _rows(self, step: int, body: Callable[[Value, int], None]) -> None:
+        """The rows of the result, so many side by side; what is left is side by side too."""
+        strips(self.f, self.plan.m.n, step, body, lambda n: [n] if n else [])
 
     def _summed(self, a: Value, b: Value, body: Callable[[Value, Value], None]) -> None:
         """Loops over all summed axes."""
@@ -310,10 +284,10 @@ class _Product:
 
     def _matrix(self, a: Value, b: Value, c: Value) -> None:
         m, n = self.plan.m, self.plan.n
-        self._split(n, 2 * self.wide, lambda j, wide: self._split(
-            m, self.rows, lambda i, rows: self._tile(
+        strips(self.f, n.n, 2 * self.wide, lambda j, wide: self._rows(
+            self.rows, lambda i, rows: self._tile(
                 self._at(a, i, m.a), self._at(b, j, n.b),
-                self._at(self._at(c, i, m.c), j, n.c), rows, wide)), True)  # fmt: skip
+                self._at(self._at(c, i, m.c), j, n.c), rows, wide)))  # fmt: skip
 
     def _tile(self, a: Value, b: Value, c: Value, rows: int, wide: int) -> None:
         f, p, type = self.f, self.plan, vector(self.type, wide)

@@ -156,24 +156,15 @@ def _divided(xs: list[Value], dtype: Any) -> tuple[Value, Value]:
     return zero.select(0, q), zero.select(0, x - q * safe)
 
 
-def _floor_divide(xs: list[Value], dtype: Any, params: Any) -> Value:
-    x, y = xs
+def _floored(xs: list[Value], dtype: Any) -> tuple[Value, Value]:
+    """Quotient towards minus infinity, and the remainder with the divisor's sign."""
     if dtype.kind == "f":
-        return _float_divmod(x, y)[0]
+        return _float_divmod(*xs)
     q, r = _divided(xs, dtype)
     if dtype.kind == "u":
-        return q
-    return (r.ne(0) & (r ^ y).lt(0)).select(q - 1, q)
-
-
-def _remainder(xs: list[Value], dtype: Any, params: Any) -> Value:
-    x, y = xs
-    if dtype.kind == "f":
-        return _float_divmod(x, y)[1]
-    q, r = _divided(xs, dtype)
-    if dtype.kind == "u":
-        return r
-    return (r.ne(0) & (r ^ y).lt(0)).select(r + y, r)
+        return q, r
+    off = r.ne(0) & (r ^ xs[1]).lt(0)
+    return off.select(q - 1, q), off.select(r + xs[1], r)
 
 
 def _float_divmod(x: Value, y: Value) -> tuple[Value, Value]:
@@ -298,7 +289,8 @@ RULES: dict[str, Callable[[list[Value], Any, Any], Value]] = {
     "subtract": lambda xs, d, p: xs[0] - xs[1], "divide": lambda xs, d, p: xs[0] / xs[1],
     "negative": lambda xs, d, p: -xs[0], "positive": _same, "absolute": _absolute, "sign": _sign,
     "square": lambda xs, d, p: xs[0] * xs[0], "raise_to": _raise_to, "power": _math("power"),
-    "floor_divide": _floor_divide, "remainder": _remainder, "fmod": _fmod,
+    "floor_divide": lambda xs, d, p: _floored(xs, d)[0],
+    "remainder": lambda xs, d, p: _floored(xs, d)[1], "fmod": _fmod,
     "floor": _float_only(_intrinsic("floor")), "ceil": _float_only(_intrinsic("ceil")),
     "rint": _float_only(_intrinsic("roundeven")), "trunc": _float_only(_intrinsic("trunc")),
     "signbit": _signbit, "isnan": _isnan, "isinf": _finite("isinf"),

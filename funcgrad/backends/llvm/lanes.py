@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,38 @@ import numpy as np
 from funcgrad.backends.llvm.elements import BOOL, memory_type
 from funcgrad.backends.llvm.ir import Function, Value, element, lanes, vector
 
-__all__ = ["counting", "load_lanes", "mask", "powers", "shuffled", "store_lanes", "widened"]
+__all__ = [
+    "counting",
+    "load_lanes",
+    "mask",
+    "powers",
+    "shuffled",
+    "store_lanes",
+    "strips",
+    "widened",
+]
 
 
 def powers(n: int) -> list[int]:
     """n as a sum of powers of two, the largest first: vectors of other lengths are slow."""
     return [1 << k for k in range(n.bit_length() - 1, -1, -1) if n >> k & 1]
+
+
+def strips(
+    f: Function, n: int, wide: int, body: Callable[[Value, int], None],
+    rest: Callable[[int], list[int]] = powers,
+) -> None:  # fmt: skip
+    """``body(i, length)`` over an axis of n: full strips of ``wide``, then what ``rest`` makes of
+    the end: powers of two."""
+    end = n - n % wide
+    if end == wide:
+        body(f.const("i64", 0), wide)
+    elif end:
+        with f.loop(0, end, wide) as i:
+            body(i, wide)
+    for length in rest(n % wide):
+        body(f.const("i64", end), length)
+        end += length
 
 
 def load_lanes(f: Function, pointer: Value, stride: int, n: int, dtype: Any) -> Value:

@@ -55,7 +55,7 @@ class Carry:
             self.slot = Local(f, vector(register_type(inner.aval.dtype) or "", n))
             self.slot.set(_typed(s, given, inner))
             return
-        self.chain = _in_place(child.schedule, inner, out)
+        self.chain = _in_place(child, inner, out)
         self.given = s.schedule.stored(given)
 
     def start(self, result: Var, swaps: int | None) -> None:
@@ -114,21 +114,18 @@ class Carry:
                 copy_view(f, last, whole(self.inner), self.home)
 
 
-def _in_place(schedule: Any, inner: Var, out: Any) -> list[Var] | None:
+def _in_place(child: Any, inner: Var, out: Any) -> list[Var] | None:
     """The targets of a chain of placements that begins with the carried value itself, or None.
 
     Each step must be the last reader of the value before it.
     """
+    schedule, last = child.schedule, child.last
     begins: dict[Any, Any] = {}
     for k, step in enumerate(schedule.steps):
         if isinstance(step, Init):
             begins[step.target] = (k, step.start)
         elif isinstance(step, Eqn) and step.prim.name == "scatter":
             begins[step.outvars[0]] = (k, schedule.stored(step.invars[0]))
-    last: dict[Any, int] = {}
-    for k, step in enumerate(schedule.steps):
-        for root in schedule.reads(step):
-            last[root] = k
     chain: list[Var] = []
     root = out
     while root in begins:
@@ -256,21 +253,18 @@ def _while(s: Any, eqn: Any) -> None:
         body.invars[nb:], init, child.schedule.outs, strict=True)]  # fmt: skip
     for c, result in zip(carries, eqn.outvars, strict=True):
         c.start(result, None)
-    head, step, end = f.label("while"), f.label("step"), f.label("done")
-    f.jump(head)
-    f.begin(head)
-    for c, v in zip(carries, cond.invars[n_cond:], strict=True):
-        c.enter()
-        asking.bind(v, child.where[c.inner])
-    asking.run()
-    going = asking.register(cond.outvars[0])
-    fine = f.load("i32", s.program.status).eq(0)  # a failed step must not run for ever
-    f.branch(going & fine, step, end)
-    f.begin(step)
-    child.run()
-    _step_end(child, carries, body, ())
-    f.jump(head)
-    f.begin(end)
+
+    def going() -> Value:
+        for c, v in zip(carries, cond.invars[n_cond:], strict=True):
+            c.enter()
+            asking.bind(v, child.where[c.inner])
+        asking.run()
+        fine = f.load("i32", s.program.status).eq(0)  # a failed step must not run for ever
+        return asking.register(cond.outvars[0]) & fine  # type: ignore[no-any-return]
+
+    with f.during(going):
+        child.run()
+        _step_end(child, carries, body, ())
     for c, result in zip(carries, eqn.outvars, strict=True):
         c.finish(result, known=False)
 
@@ -291,7 +285,6 @@ def _cond(s: Any, eqn: Any) -> None:
     which = s.register(index)
     end = f.label("joined")
     for k, branch in enumerate(branches):
-        last = k == len(branches) - 1
         yes, no = f.label("branch"), f.label("other")
         test = which.eq(k) if which.type != "i1" else (which if k else which ^ True)
         f.branch(test, yes, no)
@@ -299,12 +292,11 @@ def _cond(s: Any, eqn: Any) -> None:
         _branch(s, branch, operands, given, results, eqn.outvars)
         f.jump(end)
         f.begin(no)
-        if last:
-            f.store(f.const("i32", 1), s.program.status)
-            for slot in results:
-                if isinstance(slot, Local):
-                    slot.set(f.const(slot.type, 0))
-            f.jump(end)
+    f.store(f.const("i32", 1), s.program.status)  # there is no such branch
+    for slot in results:
+        if isinstance(slot, Local):
+            slot.set(f.const(slot.type, 0))
+    f.jump(end)
     f.begin(end)
     for v, slot in zip(eqn.outvars, results, strict=True):
         if isinstance(slot, Local):

@@ -45,7 +45,6 @@ class NestWriter(Walk):
         self.module = module
         self.in_register = in_register  # a root that is one number in a register
         self.memo: dict[Any, Any] = {}
-        self.now: Any = None
 
     # -- the function ------------------------------------------------------------------------------
 
@@ -116,17 +115,17 @@ class NestWriter(Walk):
                 found = folded(self.f, slot.get(), self._op(v), v.aval.dtype)
                 self.row_memo[v] = found
                 if v in self.stored:
-                    self._store(found, self._address(whole(v), row=True), v.aval.dtype)
+                    self._store(found, self._address(whole(v)), v.aval.dtype)
 
     def _row_stage(self, stage: list[Any]) -> None:
-        self.lanes, self.memo, self.now = 1, self.row_memo, None
+        self.lanes, self.memo = 1, self.row_memo
         self.is_row = True
         for item in stage:
             (out,) = item.outvars
             found = self._computed(item, whole(out))
             self.row_memo[out] = found
             if out in self.stored:
-                self._store(found, self._address(whole(out), row=True), out.aval.dtype)
+                self._store(found, self._address(whole(out)), out.aval.dtype)
         self.is_row = False
 
     # -- elements ----------------------------------------------------------------------------------
@@ -135,44 +134,44 @@ class NestWriter(Walk):
         """The loops of one stage over the elements."""
         items = self.nest.stages[stage]
         if items:
-            self._nested(level, len(self.extents) - 1, lambda: self._vectors(stage, items))
+            self._nested(level, len(self.extents) - 1, lambda: self._vectors(items))
 
-    def _vectors(self, stage: int, items: list[Any]) -> None:
+    def _vectors(self, items: list[Any]) -> None:
         """The last loop: full vectors, then what is left."""
         last = len(self.extents) - 1
         if last == 0 and not self.rowwise and not self.cuts:
-            self._flat(stage, items)
+            self._flat(items)
             return
         ends = sorted({0, self.extents[last], *self.cuts})
         for low, high in pairwise(ends):
             self.segment = (low, high)
-            self._segment(items, stage, low, high)
+            self._segment(items, low, high)
 
-    def _segment(self, items: list[Any], stage: int, low: int, high: int) -> None:
+    def _segment(self, items: list[Any], low: int, high: int) -> None:
         """Full vectors between two ends, and what is left."""
         w, n = self.width, high - low
         full = n - n % w
         if full == w:
-            self._body(items, stage, self.f.const("i64", low), w)
+            self._body(items, self.f.const("i64", low), w)
         elif full:
             with self.f.loop(low, low + full, w) as i:
-                self._body(items, stage, i, w)
+                self._body(items, i, w)
         if n % w:
-            self._rest(items, stage, low + full, n % w, once=full > 0)
+            self._rest(items, low + full, n % w, once=full > 0)
 
-    def _flat(self, stage: int, items: list[Any]) -> None:
+    def _flat(self, items: list[Any]) -> None:
         """One loop over everything, from ``begin`` to ``end``; chunks begin at whole vectors."""
         f, n, w = self.f, self.extents[0], self.width
         self.segment = (0, n)
         full = n - n % w
         stop = self.end.lt(full).select(self.end, full)
         with f.loop(self.begin, stop, w) as i:
-            self._body(items, stage, i, w)
+            self._body(items, i, w)
         if n % w:
             with f.when(self.end.gt(full)):
-                self._rest(items, stage, full, n % w, once=True)
+                self._rest(items, full, n % w, once=True)
 
-    def _rest(self, items: list[Any], stage: int, start: int, n: int, once: bool) -> None:
+    def _rest(self, items: list[Any], start: int, n: int, once: bool) -> None:
         """The elements behind the last full vector: that vector moved back, where it may be
         computed twice, or shorter ones."""
         f = self.f
@@ -181,15 +180,15 @@ class NestWriter(Walk):
             else self.kinds[item.outvars[0]] != "column" for item in items
         ):  # fmt: skip
             back = self.width - n
-            self._body(items, stage, f.const("i64", start - back), self.width, skip=back)
+            self._body(items, f.const("i64", start - back), self.width, skip=back)
             return
         for piece in powers(n):
-            self._body(items, stage, f.const("i64", start), piece)
+            self._body(items, f.const("i64", start), piece)
             start += piece
 
-    def _body(self, items: list[Any], stage: int, i: Value, n: int, skip: int = 0) -> None:
+    def _body(self, items: list[Any], i: Value, n: int, skip: int = 0) -> None:
         self.index[-1] = i
-        self.lanes, self.skip, self.now = n, skip, stage
+        self.lanes, self.skip = n, skip
         self.memo = {}
         self.is_row = False
         for item in items:
@@ -213,7 +212,7 @@ class NestWriter(Walk):
         if item.adds:
             old = self._load(item.view, dtype)
             found = old | found if dtype == BOOL else old + found
-        self._scatter(found, self._address(item.view), stride, dtype)
+        self._store(found, self._address(item.view), dtype, stride)
 
     def _reduced(self, item: Eqn) -> None:
         (out,), (source,) = item.outvars, self.schedule.operands(item)
@@ -245,7 +244,7 @@ class NestWriter(Walk):
             return
         old = self._load(view, dtype)
         new = combine(item.prim.name, old, found, dtype)
-        self._scatter(new, self._address(view), self._along(strides)[-1], dtype)
+        self._store(new, self._address(view), dtype, self._along(strides)[-1])
 
     # -- values ------------------------------------------------------------------------------------
 
@@ -291,7 +290,7 @@ class NestWriter(Walk):
         if name in ("iota", "eye"):
             return self._counted(eqn, view)
         if name == "gather":
-            return self._gathered(eqn)
+            return gathered(self, eqn)
         if name in PIECEWISE:
             return pieced(self, eqn, view)
         operands = self.schedule.inner_reads(eqn, view)
@@ -326,7 +325,7 @@ class NestWriter(Walk):
 
     # -- memory ------------------------------------------------------------------------------
 
-    def _address(self, view: View, row: bool = False) -> Value:
+    def _address(self, view: View) -> Value:
         """Where the first of the current elements of a view lies."""
         f, type = self.f, memory_type(view.root.aval.dtype)
         base = self.place[view.root]
@@ -357,13 +356,5 @@ class NestWriter(Walk):
     def _loaded(self, pointer: Value, stride: int, dtype: Any) -> Value:
         return load_lanes(self.f, pointer, stride, self.lanes, dtype)
 
-    def _store(self, x: Value, pointer: Value, dtype: Any) -> None:
-        store_lanes(self.f, x, pointer, 1, dtype)
-
-    def _scatter(self, x: Value, pointer: Value, stride: int, dtype: Any) -> None:
+    def _store(self, x: Value, pointer: Value, dtype: Any, stride: int = 1) -> None:
         store_lanes(self.f, x, pointer, stride, dtype)
-
-    # -- gathering ---------------------------------------------------------------------------
-
-    def _gathered(self, eqn: Eqn) -> Value:
-        return gathered(self, eqn)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from funcgrad.backends.llvm.elements import memory_type, weight
+from funcgrad.backends.llvm.elements import memory_type
 from funcgrad.backends.llvm.ir import Function, Value
-from funcgrad.backends.llvm.lanes import load_lanes, powers, store_lanes
+from funcgrad.backends.llvm.lanes import load_lanes, powers, store_lanes, strips
 from funcgrad.backends.llvm.reduce import combine
 from funcgrad.compiler.kernels import Place
 
@@ -24,14 +24,12 @@ _COLUMNS = 65_536  # elements of a sum over rows that every chunk may have for i
 
 def chunks(writer: Any) -> int:
     """Into how many pieces the first loop of a nest is cut; 1 for what is small."""
-    items = writer.nest.items
-    work = sum(weight(i) if i.__class__ is not Place and i.prim.family == "elementwise" else 1
-               for i in items)  # fmt: skip
-    total = prod(writer.nest.space) * max(2, work)
+    placed = [i for i in writer.nest.items if i.__class__ is Place]
+    total = prod(writer.nest.space) * max(2, writer.work + len(placed))
     columns = [v for v in writer.own if writer.kinds[v] == "column"]
     if any(v.aval.size > _COLUMNS for v in columns):
         return 1
-    if len([i for i in items if i.__class__ is Place and i.adds]) > 1:
+    if sum(i.adds for i in placed) > 1:
         return 1  # sums into overlapping places keep their order
     if writer.cuts and len(writer.extents) == 1:
         return 1  # the loop is several loops
@@ -100,9 +98,4 @@ def combine_columns(s: Any, op: str, v: Any, parts: Value, count: int) -> None:
             total = combine(op, total, more, dtype)
         store_lanes(f, total, f.at(target, i, type), 1, dtype)
 
-    end = n - n % wide
-    with f.loop(0, end, wide) as i:
-        piece(i, wide)
-    for rest in powers(n % wide):
-        piece(f.const("i64", end), rest)
-        end += rest
+    strips(f, n, wide, piece)

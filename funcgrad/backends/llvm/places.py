@@ -10,8 +10,8 @@ import numpy as np
 
 from funcgrad.backends.llvm.elements import convert, memory_type, register_type
 from funcgrad.backends.llvm.ir import Function, Value, vector
-from funcgrad.backends.llvm.lanes import powers, store_lanes
-from funcgrad.compiler.views import View, contiguous
+from funcgrad.backends.llvm.lanes import store_lanes, strips
+from funcgrad.compiler.views import View, contiguous, joined
 
 __all__ = ["Memory", "bytes_of", "copy_strided", "copy_view", "fill", "places"]
 
@@ -75,24 +75,17 @@ def copy_view(f: Function, pointer: Value, view: View, target: Value) -> None:
 def copy_strided(f: Function, source: Value, view: View, target: Value, dtype: Any) -> None:
     """Elements at strides, in order, to memory: vectors along the last axis where that is dense."""
     type = memory_type(dtype)
-    axes = [(n, s, t) for n, s, t in zip(view.shape, view.strides, contiguous(view.shape),
-                                         strict=True) if n != 1]  # fmt: skip
-    joined: list[tuple[int, int, int]] = []
-    for n, s, t in axes:
-        if joined and joined[-1][1] == n * s:
-            joined[-1] = (joined[-1][0] * n, s, t)
-        else:
-            joined.append((n, s, t))
+    axes = joined(view.shape, view.strides, contiguous(view.shape))
 
     def write(level: int, source: Value, to: Value) -> None:
-        if level == len(joined):
+        if level == len(axes):
             f.store(f.load(type, source, dtype.itemsize), to, dtype.itemsize)
             return
-        n, s, t = joined[level]
-        if level == len(joined) - 2 and joined[-1][1] not in (0, 1) and s == 1:
-            _copy_turned(f, source, to, joined[level], joined[-1], type, dtype.itemsize)
+        n, s, t = axes[level]
+        if level == len(axes) - 2 and axes[-1][1] not in (0, 1) and s == 1:
+            _copy_turned(f, source, to, axes[level], axes[-1], type, dtype.itemsize)
             return
-        if level == len(joined) - 1 and s in (0, 1):
+        if level == len(axes) - 1 and s in (0, 1):
             _copy_line(f, source, s, to, n, type, dtype.itemsize)
             return
         with f.loop(0, n) as i:
@@ -114,18 +107,12 @@ def _copy_line(
             x = f.load(type, source, align).splat(count)
         f.store(x, f.at(to, i, type), align)
 
-    end = n - n % _LINE
-    if end:
-        with f.loop(0, end, _LINE) as i:
-            piece(i, _LINE)
-    for count in powers(n % _LINE):
-        piece(f.const("i64", end), count)
-        end += count
+    strips(f, n, _LINE, piece)
 
 
 def _copy_turned(
-    f: Function, source: Value, to: Value, rows: tuple[int, int, int],
-    columns: tuple[int, int, int], type: str, align: int,
+    f: Function, source: Value, to: Value, rows: tuple[int, ...],
+    columns: tuple[int, ...], type: str, align: int,
 ) -> None:  # fmt: skip
     """A transposed matrix, tile by tile: both sides of a tile stay in the cache."""
     (n, s, t), (m, u, v) = rows, columns

@@ -254,9 +254,9 @@ class Scope:
             return
         pointer = self.allocate(target)
         if start is not None:
-            x = self.register(start) if hasattr(start, "aval") else None
-            fill(self.f, pointer, target.aval, 0 if x is None else x,
-                 start.aval.dtype if x is not None else target.aval.dtype)  # fmt: skip
+            given = hasattr(start, "aval")
+            x, dtype = (self.register(start), start.aval.dtype) if given else (start, None)
+            fill(self.f, pointer, target.aval, x, dtype)
 
     def begun_as(self, start: View, target: Var) -> Value:
         """Memory for a target that begins as another value: that value's own, where it dies."""

@@ -84,7 +84,6 @@ class Walk:
         if item.__class__ is Place:
             self.accesses.append(strides_of(item.view))
         elif item.prim.name == "gather":
-            todo = todo[1:]
             self.indexed.update(range(n))  # index operands lie along their own axes
             todo = []
         elif item.prim.name in REDUCTIONS and self.kinds[item.outvars[0]] == "column":
@@ -157,17 +156,17 @@ class Walk:
 
     def _width(self) -> int:
         """Numbers in a vector: as many of the widest as a register holds; more for light work."""
-        widest, work = 8, 0
+        widest, self.work = 8, 0  # cheap operations on each element
         for item in self.nest.items:
             if item.__class__ is not Place:
                 dtype = item.outvars[0].aval.dtype
                 widest = max(widest, 8 * dtype.itemsize if dtype != BOOL else 8)
-                work += weight(item) if item.prim.family == "elementwise" else 1
+                self.work += weight(item) if item.prim.family == "elementwise" else 1
             else:
                 widest = max(widest, 8 * item.value.aval.dtype.itemsize)
         n = max(1, self.vector_bits // widest)
         sums = any(self.kinds.get(v) in ("full", "row") for v in self.own)
-        if work <= _LIGHT:
+        if self.work <= _LIGHT:
             n *= 4 if sums else 2
         return min(n, powers(self.extents[-1])[0])
 

@@ -43,5 +43,5 @@ MUTANTS = [
         LLVM + "maths.common:with_sign", 'x.f.intrinsic("copysign", x, sign)', "x", ("signs",)
     ),
     Mutant(LLVM + "maths.trigonometric:kernel_sin", "z * r", "-z * r", ("maths",)),
-    Mutant(LLVM + "elements:_floor_divide", "(r ^ y).lt(0)", "r.lt(0)", ("integers",)),
+    Mutant(LLVM + "elements:_floored", "(r ^ xs[1]).lt(0)", "r.lt(0)", ("integers",)),
 ]  # fmt: skip
