@@ -44,6 +44,10 @@ disk_cache: bool = os.environ.get("FUNCGRAD_DISK_CACHE", "1").lower() not in ("0
 disk_cache_bytes: int = 268_435_456
 """What compiled programs on disk may take together; the least recently used go first."""
 
+recycled_bytes: int = 134_217_728
+"""Memory of large results of native programs that is kept for the next ones once they are freed;
+0 gives all of it back at once."""
+
 
 def _threads() -> int:
     chosen = os.environ.get("FUNCGRAD_THREADS", "")

@@ -25,7 +25,7 @@ PYTHON = (
     "PyComplex_FromDoubles", "PyTuple_New", "PyEval_SaveThread", "PyEval_RestoreThread",
     "PyMem_RawMalloc", "PyMem_RawFree", "PyErr_Clear", "PyErr_NoMemory",
 )  # fmt: skip
-NUMPY = {"PyArray_NewFromDescr": 94}  # places in NumPy's C interface
+NUMPY = {"PyArray_NewFromDescr": 94, "PyDataMem_SetHandler": 304}  # places in NumPy's C interface
 API = {name: i for i, name in enumerate((*PYTHON, *NUMPY, "memcmp"))}
 """Where the address of each C function is in the table of them."""
 
@@ -243,14 +243,26 @@ class _Writer:
         self.done.set(i + 1)
         f.store(f.at(self.numbers, i * 2, "i128"), place)
         with f.when(row["kind"].eq(KINDS["array"])):
-            self.c("Py_IncRef", "void", row["object"])
-            made = self.c(
-                "PyArray_NewFromDescr", "ptr", self.array_type, row["object"],
-                row["rank"].cast("trunc", "i32"), row["dims"], self.null, self.null,
-                f.const("i32", 0), self.null,
-            )  # fmt: skip
+            made = self.new_array(row)
             self.keep(i, made)
             f.store(f.load("ptr", f.at(made, _DATA)), place)
+
+    def new_array(self, row: dict[str, Value]) -> Value:
+        """A large array's memory comes from the handler of its row, others' from NumPy's."""
+        f, before = self.f, Local(self.f, "ptr", 0)
+        with f.when(row["alloc"].ne(0), likely=False):
+            before.set(self.c("PyDataMem_SetHandler", "ptr", row["alloc"]))
+            self.require(before.get().ne(0), self.undo)
+        self.c("Py_IncRef", "void", row["object"])
+        made = self.c(
+            "PyArray_NewFromDescr", "ptr", self.array_type, row["object"],
+            row["rank"].cast("trunc", "i32"), row["dims"], self.null, self.null,
+            f.const("i32", 0), self.null,
+        )  # fmt: skip
+        with f.when(before.get().ne(0), likely=False):
+            self.c("Py_DecRef", "void", self.c("PyDataMem_SetHandler", "ptr", before.get()))
+            self.c("Py_DecRef", "void", before.get())
+        return made
 
     def box_output(self, i: Value, row: dict[str, Value]) -> None:
         """A number becomes an object."""

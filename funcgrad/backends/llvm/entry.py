@@ -17,6 +17,7 @@ import numpy as np
 
 from funcgrad.backends.llvm.door import API, KINDS, NAME, NUMPY, PYTHON, ROWS, STATE, WORDS, door
 from funcgrad.backends.llvm.machine import machine
+from funcgrad.backends.llvm.recycle import LARGE, numpy_function, shelf
 from funcgrad.ir.avals import Aval, python_kind
 from funcgrad.trace.core import running
 
@@ -66,12 +67,8 @@ def _dtype_word(dtype: Any) -> int:
 @lru_cache(maxsize=1)
 def _api() -> Any:
     """The addresses of all C functions that the door calls."""
-    pointer = ctypes.pythonapi.PyCapsule_GetPointer
-    pointer.restype, pointer.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
-    core: Any = np._core  # type: ignore[attr-defined]
-    table = pointer(core._multiarray_umath._ARRAY_API, None)
     found = {n: ctypes.cast(ctypes.pythonapi[n], ctypes.c_void_p).value for n in PYTHON}
-    found |= {n: _read(ctypes.c_int64, table + 8 * place) for n, place in NUMPY.items()}
+    found |= {n: numpy_function(place) for n, place in NUMPY.items()}
     libc = ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)
     found["memcmp"] = ctypes.cast(libc.memcmp, ctypes.c_void_p).value
     return np.array([found[name] for name in API], np.uint64)
@@ -215,6 +212,7 @@ def _rows(
         kind, made, alloc = _kind(x), 0, 0
         if kind == "array":
             made = id(x.dtype)
+            alloc = id(shelf().capsule) if x.size * x.dtype.itemsize >= LARGE else 0
         elif kind == "scalar" and x.dtype.kind == "b":
             kind, made, alloc = "bool", id(np.False_), id(np.True_)
         elif kind == "scalar":

@@ -1,0 +1,191 @@
+"""Memory of large results, used again: what NumPy gets from us for outputs of native programs.
+
+The C library hands big blocks back to the system as soon as they are freed, and the system clears
+every page that it gives out anew: for a result of 16 MB that takes longer than computing it.
+So outputs of a megabyte and more carry a memory handler of our own (NumPy's NEP 49), whose
+``free`` puts the block on a shelf, up to ``config.recycled_bytes`` in all, and whose ``malloc``
+looks there for a block of the same size. All else is left to NumPy's own handler.
+
+Both run under Python's global lock: arrays are made and destroyed there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from funcgrad import config
+from funcgrad.backends.llvm.ir import Function, Module, Value
+from funcgrad.backends.llvm.machine import machine
+
+__all__ = ["LARGE", "Shelf", "numpy_function", "shelf"]
+
+LARGE = 1 << 20  # bytes; smaller blocks the C library keeps by itself
+
+_SLOTS = 16
+_WORDS = ("bound", "held", "next", "malloc", "free")
+_PLACES = {name: 8 * i for i, name in enumerate(_WORDS)}
+_FIRST = 8 * len(_WORDS)  # then address and size of each block
+_SIZE = _FIRST + 16 * _SLOTS
+
+_DEFAULT_HANDLER = 306  # place in NumPy's C interface
+
+
+def _code() -> str:
+    """The module with ``malloc``, ``free`` and ``clear``, as text."""
+    module = Module()
+    module.declare("@funcgrad_shelf", "@funcgrad_shelf = external global i8")
+    _malloc(_Words(module.function("shelf_malloc", "ptr", ["ptr", "i64"], linkage="")))
+    _free(_Words(module.function("shelf_free", "void", ["ptr", "ptr", "i64"], linkage="")))
+    _clear(_Words(module.function("shelf_clear", "void", [], linkage="")))
+    return module.text()
+
+
+class _Words:
+    """Words on the shelf's memory."""
+
+    def __init__(self, f: Function):
+        self.f = f
+        self.base = Value(f, "@funcgrad_shelf", "ptr")
+
+    def place(self, name: str) -> Value:
+        return self.f.at(self.base, _PLACES[name])
+
+    def get(self, name: str) -> Value:
+        return self.f.load("i64", self.place(name))
+
+    def add(self, name: str, n: Value) -> None:
+        self.f.store(self.get(name) + n, self.place(name))
+
+    def slot(self, i: Value) -> tuple[Value, Value]:
+        """Where the address and the size of a block stand; places go round in a ring."""
+        start = self.f.at(self.base, (i & (_SLOTS - 1)) * 16 + _FIRST)
+        return start, self.f.at(start, 8)
+
+    def numpys(self, name: str, out: str, *xs: Value) -> Any:
+        """A call of NumPy's own ``malloc`` or ``free``, which read no context."""
+        address = self.f.load("ptr", self.place(name))
+        return self.f.call(address.name, out, self.f.const("ptr", 0), *xs)
+
+    def drop(self, i: Value) -> None:
+        """Give a block back to NumPy's handler, if there is one in this place."""
+        f, (block, size) = self.f, self.slot(i)
+        n = f.load("i64", size)
+        with f.when(n.ne(0)):
+            self.numpys("free", "void", f.load("ptr", block), n)
+            f.store(f.const("i64", 0), size)
+            self.add("held", -n)
+
+
+def _malloc(w: _Words) -> None:
+    """The block of this size that was put there last, or a new one."""
+    f, wanted = w.f, w.f.args[1]
+    last = w.get("next") + (_SLOTS - 1)
+    with f.loop(0, _SLOTS) as k:
+        block, size = w.slot(last - k)
+        with f.when(f.load("i64", size).eq(wanted)):
+            f.store(f.const("i64", 0), size)
+            w.add("held", -wanted)
+            found, never = f.load("ptr", block), f.label()
+            f.ret(found)
+            f.begin(never)
+    f.ret(w.numpys("malloc", "ptr", wanted))
+
+
+def _free(w: _Words) -> None:
+    """Onto the shelf, where the oldest blocks make room."""
+    f, (_, given, n) = w.f, w.f.args
+    bound, now = w.get("bound"), w.get("next")
+    with f.when(n.gt(bound) | n.lt(LARGE)):
+        w.numpys("free", "void", given, n)
+        never = f.label()
+        f.ret()
+        f.begin(never)
+    w.drop(now)
+    with f.loop(1, _SLOTS) as k, f.when((w.get("held") + n).gt(bound)):
+        w.drop(now + k)
+    block, size = w.slot(now)
+    f.store(given, block)
+    f.store(n, size)
+    w.add("held", n)
+    w.add("next", f.const("i64", 1))
+    f.ret()
+
+
+def _clear(w: _Words) -> None:
+    with w.f.loop(0, _SLOTS) as k:
+        w.drop(k)
+    w.f.ret()
+
+
+class _Handler(ctypes.Structure):
+    """NumPy's PyDataMem_Handler."""
+
+    _fields_ = [
+        ("name", ctypes.c_char * 127),
+        ("version", ctypes.c_uint8),
+        *[(name, ctypes.c_void_p) for name in ("context", "malloc", "calloc", "realloc", "free")],
+    ]
+
+
+class Shelf:
+    """The handler, as the capsule that NumPy wants. It lives as long as the process: arrays that
+    it made may be freed after everything else is gone."""
+
+    def __init__(self) -> None:
+        self.memory = ctypes.create_string_buffer(_SIZE + 64)
+        base = ctypes.addressof(self.memory) + 63 & -64
+        names = ("shelf_malloc", "shelf_free", "shelf_clear")
+        here = machine()
+        self.code = here.load(_code(), names, symbols={"funcgrad_shelf": base})
+        numpys = _Handler.from_address(_numpys_handler())
+        self.handler = _Handler.from_buffer_copy(numpys)
+        self.handler.name = b"funcgrad"
+        self.handler.malloc, self.handler.free = self.code["shelf_malloc"], self.code["shelf_free"]
+        self._words = (ctypes.c_int64 * len(_WORDS)).from_address(base)
+        self._words[:] = (config.recycled_bytes, 0, 0, numpys.malloc, numpys.free)
+        self.clear = ctypes.PYFUNCTYPE(None)(self.code["shelf_clear"])
+        make = ctypes.pythonapi.PyCapsule_New
+        make.restype = ctypes.py_object
+        make.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+        self.name = ctypes.c_char_p(b"mem_handler")
+        self.capsule = make(ctypes.addressof(self.handler), self.name, None)
+        for kept in (self, here):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
+        config.watch("recycled_bytes", self.resize)
+
+    @property
+    def held(self) -> int:
+        """Bytes that wait to be used again."""
+        return self._words[_WORDS.index("held")]
+
+    def resize(self, bound: int) -> None:
+        self._words[_WORDS.index("bound")] = bound
+        self.clear()
+
+
+def _numpys_handler() -> int:
+    variable = numpy_function(_DEFAULT_HANDLER)
+    capsule = ctypes.cast(variable, ctypes.POINTER(ctypes.py_object))[0]
+    return pointer_of(capsule, b"mem_handler")
+
+
+def numpy_function(place: int) -> int:
+    """An address in the table of NumPy's C interface."""
+    core: Any = np._core  # type: ignore[attr-defined]
+    table = pointer_of(core._multiarray_umath._ARRAY_API, None)
+    return ctypes.c_int64.from_address(table + 8 * place).value
+
+
+def pointer_of(capsule: Any, name: bytes | None) -> int:
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
+    return int(pointer(capsule, name))
+
+
+@lru_cache(maxsize=1)
+def shelf() -> Shelf:
+    return Shelf()
