@@ -146,7 +146,7 @@ class Shelf:
         self.handler.name = b"funcgrad"
         self.handler.malloc, self.handler.free = self.code["shelf_malloc"], self.code["shelf_free"]
         self._words = (ctypes.c_int64 * len(_WORDS)).from_address(base)
-        self._words[:] = (config.recycled_bytes, 0, 0, numpys.malloc, numpys.free)
+        self._words[:] = [config.recycled_bytes, 0, 0, numpys.malloc, numpys.free]
         self.clear = ctypes.PYFUNCTYPE(None)(self.code["shelf_clear"])
         make = ctypes.pythonapi.PyCapsule_New
         make.restype = ctypes.py_object
