@@ -15,9 +15,9 @@ from funcgrad.ops.indexing import put
 from funcgrad.ops.shaping import broadcast_to, concatenate, reshape
 from funcgrad.trace.core import running
 from funcgrad.trace.dispatch import functions, hooks
-from funcgrad.trace.tracer import Tracer, assign, is_traced
+from funcgrad.trace.tracer import Outcome, Tracer, assign, is_traced
 
-__all__ = ["array_of", "axes_of", "axis_of", "covers", "into", "made", "refuse"]
+__all__ = ["array_of", "axes_of", "axis_of", "covers", "into", "known", "made", "refuse"]
 
 
 def covers(*numpy_functions: Any) -> Callable[[Any], Any]:
@@ -77,6 +77,12 @@ hooks.stack = array_of
 def same(x: Any) -> Any:
     """A handle of its own on the same value, as NumPy's copies are; arrays are copied."""
     return Tracer(x._trace, x._var) if is_traced(x) else np.array(x)
+
+
+def known(x: Any) -> Any:
+    """The plain array, which Python has to know: of a traced value, a decision."""
+    x = array_of(x)
+    return x.decide(Outcome).array if is_traced(x) else x
 
 
 def dtype_of(*xs: Any) -> Any:

@@ -19,6 +19,7 @@ from funcgrad.ops.functions.common import (
     covers,
     dtype_of,
     holds_traced,
+    known,
     made,
     same,
     shape_from,
@@ -158,6 +159,28 @@ def logspace(
     dtype: Any = None, axis: int = 0,
 ) -> Any:  # fmt: skip
     return as_dtype(e.power(base, linspace(start, stop, num, endpoint, axis=axis)), dtype)
+
+
+@covers(np.geomspace)
+def geomspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+) -> Any:
+    """start (stop/start)^t, t evenly spaced; both ends exactly as given."""
+    first, last = array_of(start), array_of(stop)
+    for end in (first, last):
+        if np.any(known(e.equal(end, 0))):
+            raise ValueError("geomspace: a geometric sequence does not contain zero")
+    kind = np.promote_types(dtype_of(first, last), np.float64)
+    first, last = (as_dtype(x, kind) for x in (first, last))
+    shape = np.broadcast_shapes(tuple(first.shape), tuple(last.shape))
+    if kind.kind == "f" and np.any(known(e.less(last / first, 0))):
+        raise ValueError("geomspace: real ends must have the same sign; complex ones may differ")
+    way = reshape(linspace(0.0, 1.0, num, endpoint), shape=(index(num), *(1,) * len(shape)))
+    out = first * e.power(last / first, as_dtype(way, np.finfo(kind).dtype))
+    if endpoint and num > 1:
+        out = put(out, spread_to(last, shape), items=(-1,))
+    out = as_dtype(out, dtype)
+    return moveaxis(out, 0, axis) if axis_of(axis, len(out.shape)) else out
 
 
 @covers(np.meshgrid)

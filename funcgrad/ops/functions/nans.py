@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from funcgrad.ops import elementwise as e
-from funcgrad.ops.functions.common import array_of, covers, into
+from funcgrad.ops.functions.common import array_of, as_dtype, covers, into, refuse
 from funcgrad.ops.functions.cumulating import cumprod, cumsum
 from funcgrad.ops.functions.reducing import all_, max_, min_, narrowed, prod, root, sum_, var
-from funcgrad.ops.functions.sorting import argmax, argmin
+from funcgrad.ops.functions.selecting import take_along_axis
+from funcgrad.ops.functions.shaping import moveaxis, reshape
+from funcgrad.ops.functions.sorting import METHODS, argmax, argmin, as_quantiles, in_rows
 
 _none = np._NoValue
 
@@ -112,6 +114,65 @@ def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> A
 @covers(np.nancumprod)
 def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     return cumprod(_filled(array_of(a), 1), axis, dtype, out)
+
+
+# -- order statistics ------------------------------------------------------------------------------
+
+
+@covers(np.nanquantile)
+def nanquantile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: Any = _none, *, weights: Any = None,
+    interpolation: Any = None,
+) -> Any:  # fmt: skip
+    """As ``quantile`` of the elements of each row that are numbers; NaN where there are none."""
+    refuse("nanquantile", weights=weights, interpolation=interpolation)
+    if method not in METHODS:
+        refuse("nanquantile", method=method)
+    x = array_of(a)
+    rows, axes = in_rows(x, axis)  # NaN comes last
+    q = as_quantiles(q, x)
+    count = sum_(e.logical_not(e.isnan(rows)), -1, dtype=q.dtype)
+    result = _between(rows, count, q, METHODS[method])
+    if keepdims is True:
+        lined = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+        result = reshape(result, (*q.shape, *lined))
+    return into(out, result)
+
+
+def _between(rows: Any, count: Any, q: Any, rounded: Any) -> Any:
+    """The elements on either side of q (count - 1) in each row, and the way between them."""
+    lead = tuple(count.shape)
+    place = reshape(q, (*q.shape, *(1,) * len(lead))) * e.maximum(count - 1, 0)
+    place = place if rounded is None else rounded(place)
+    low, high = (
+        moveaxis(
+            take_along_axis(
+                rows,
+                moveaxis(reshape(as_dtype(step(place), np.intp), (-1, *lead)), 0, -1),
+                axis=-1,
+            ),
+            -1,
+            0,
+        )
+        for step in (e.floor, e.ceil)
+    )
+    way = reshape(place - e.floor(place), low.shape)
+    found = e.select(e.equal(count, 0), rows.dtype.type(np.nan), low + (high - low) * way)
+    return reshape(found, (*q.shape, *lead))
+
+
+@covers(np.nanpercentile)
+def nanpercentile(a: Any, q: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
+    q = (q if isinstance(q, (int, float)) else array_of(q)) / 100
+    return nanquantile(a, q, axis, *args, **kwargs)
+
+
+@covers(np.nanmedian)
+def nanmedian(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = _none
+) -> Any:
+    return nanquantile(a, 0.5, axis, out, keepdims=keepdims)
 
 
 @covers(np.nan_to_num)

@@ -1,4 +1,4 @@
-"""Numerical recipes: rounding, complex parts, interpolation, convolution, polynomials."""
+"""Numerical recipes: rounding, complex parts, interpolation, convolution, covariance."""
 
 from __future__ import annotations
 
@@ -171,16 +171,7 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     return convolve(x, y[::-1], mode)
 
 
-# -- polynomials, statistics ---------------------------------------------------------------------
-
-
-@covers(np.polyval)
-def polyval(p: Any, x: Any) -> Any:
-    p, x = array_of(p), array_of(x)
-    out = e.multiply(x, 0)
-    for k in range(p.shape[0]):
-        out = out * x + p[k]
-    return out
+# -- statistics ------------------------------------------------------------------------------
 
 
 @covers(np.cov)
@@ -191,14 +182,20 @@ def cov(
     rows = _variables(m, rowvar)
     if y is not None:
         rows = np.concatenate([rows, _variables(y, rowvar)], 0)
-    if fweights is not None or aweights is not None:
-        raise NotTraceableError("cov: weights are not covered on traced values; use np.average")
-    rows = as_dtype(rows, dtype)
-    gap = rows - mean(rows, 1, keepdims=True)
-    left = rows.shape[1] - (int(not bias) if ddof is None else ddof)
-    other = gap.T if rows.dtype.kind != "c" else e.conj(gap).T
-    out = ufuncs[np.matmul](gap, other) / max(left, 0)
-    return np.squeeze(out)
+    rows = as_dtype(rows, np.promote_types(rows.dtype, np.float64) if dtype is None else dtype)
+    ddof = int(not bias) if ddof is None else ddof
+    count: Any = 1.0 if fweights is None else array_of(fweights)
+    weights = count if aweights is None else array_of(aweights) * count
+    if fweights is None and aweights is None:
+        gap = rows - mean(rows, 1, keepdims=True)
+        other, left = gap, max(rows.shape[1] - ddof, 0)
+    else:
+        total = sum_(weights)
+        gap = rows - sum_(rows * weights, 1, keepdims=True) / total
+        other = gap * weights
+        left = total - (ddof if aweights is None else ddof * sum_(weights * aweights) / total)
+    other = other.T if rows.dtype.kind != "c" else e.conj(other).T
+    return np.squeeze(ufuncs[np.matmul](gap, other) / left)
 
 
 def _variables(m: Any, rowvar: bool) -> Any:

@@ -210,6 +210,18 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
     return flip(swapaxes(x, first, second), second)
 
 
+@covers(np.resize)
+def resize(a: Any, new_shape: Any) -> Any:
+    """The elements over and over, as many as the shape holds."""
+    x, shape = flat(array_of(a)), shape_from(new_shape)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"resize: the lengths of a shape must not be negative: {shape}")
+    if not x.shape[0]:
+        return reshape_op(np.zeros(prod(shape), x.dtype), shape=shape)
+    places = np.arange(prod(shape)) % x.shape[0]
+    return reshape_op(gather(x, places, items=(ARRAY,)), shape=shape)
+
+
 @covers(np.roll)
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     x = array_of(a)

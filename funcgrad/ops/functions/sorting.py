@@ -16,6 +16,7 @@ from funcgrad.ops.functions.common import (
     covers,
     flat,
     into,
+    known,
     refuse,
 )
 from funcgrad.ops.functions.cumulating import part
@@ -42,7 +43,7 @@ from funcgrad.ops.reductions import (
     sort as sort_op,
 )
 from funcgrad.ops.shaping import ALL, reshape
-from funcgrad.trace.tracer import Outcome, is_traced
+from funcgrad.trace.tracer import is_traced
 
 _none = np._NoValue
 
@@ -129,7 +130,7 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
 # -- order statistics ------------------------------------------------------------------------
 
 
-def _in_rows(x: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
+def in_rows(x: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
     """The reduced axes as one, sorted along it and standing last."""
     axes = axes_of(axis, len(x.shape))
     kept = [i for i in range(len(x.shape)) if i not in axes]
@@ -153,7 +154,7 @@ def median(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
 ) -> Any:
     x = array_of(a)
-    rows, axes = _in_rows(x, axis)
+    rows, axes = in_rows(x, axis)
     length, lead = rows.shape[-1], len(rows.shape) - 1
     if not length:
         raise ValueError("median of no elements")
@@ -170,14 +171,11 @@ def quantile(
     interpolation: Any = None,
 ) -> Any:  # fmt: skip
     refuse("quantile", weights=weights, interpolation=interpolation)
-    if method not in _METHODS:
+    if method not in METHODS:
         refuse("quantile", method=method)
     x = array_of(a)
-    q = x.dtype.type(q) if x.dtype.kind == "f" and isinstance(q, (int, float)) else array_of(q)
-    rows, axes = _in_rows(x, axis)
-    q = e.convert(q, dtype=np.float64) if q.dtype.kind in "iub" else q
-    if not is_traced(q) and not np.all((q >= 0) & (q <= 1)):
-        raise ValueError("quantiles must be in the range [0, 1]")
+    rows, axes = in_rows(x, axis)
+    q = as_quantiles(q, x)
     result = _at_quantiles(rows, q, method)
     if keepdims:
         lined = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
@@ -185,15 +183,24 @@ def quantile(
     return into(out, result)
 
 
-_METHODS: dict[str, Any] = {"linear": None, "lower": e.floor, "higher": e.ceil, "nearest": e.rint}
+def as_quantiles(q: Any, x: Any) -> Any:
+    """q as an array, of x's dtype where it is a Python number."""
+    q = x.dtype.type(q) if x.dtype.kind == "f" and isinstance(q, (int, float)) else array_of(q)
+    q = e.convert(q, dtype=np.float64) if q.dtype.kind in "iub" else q
+    if not is_traced(q) and not np.all((q >= 0) & (q <= 1)):
+        raise ValueError(f"quantiles must be in the range [0, 1], not {q}")
+    return q
+
+
+METHODS: dict[str, Any] = {"linear": None, "lower": e.floor, "higher": e.ceil, "nearest": e.rint}
 
 
 def _at_quantiles(rows: Any, q: Any, method: str) -> Any:
     """The elements on either side of q (n - 1), and the way between them; q's axes first."""
     lead = len(rows.shape) - 1
     place = q * (rows.shape[-1] - 1)
-    if _METHODS[method] is not None:
-        place = _METHODS[method](place)
+    if METHODS[method] is not None:
+        place = METHODS[method](place)
     low, high = (
         moveaxis(
             gather(
@@ -222,9 +229,7 @@ def percentile(a: Any, q: Any, axis: Any = None, *args: Any, **kwargs: Any) -> A
 
 def known_mask(x: Any) -> Any:
     """The plain truth values of an array, which Python needs to know how many there are."""
-    if not is_traced(x):
-        return np.asarray(x) != 0
-    return as_dtype(x, bool).decide(Outcome).array
+    return known(as_dtype(x, bool))
 
 
 @covers(np.nonzero)
