@@ -75,6 +75,11 @@ def _kind(x: Any) -> Any:
     return python_kind(x.aval)(0) if x.aval.weak else x.dtype
 
 
+def isscalar(element: Any) -> bool:
+    """Traced values without axes stand for NumPy's scalars."""
+    return element.ndim == 0 if is_traced(element) else np.isscalar(element)
+
+
 @covers(np.result_type)
 def result_type(*arrays_and_dtypes: Any) -> Any:
     return np.result_type(*[_kind(x) for x in arrays_and_dtypes])

@@ -5,6 +5,7 @@ So a loop that fills ``np.zeros_like(x)`` or ``funcgrad.numpy.zeros(n)`` differe
 
 from __future__ import annotations
 
+from functools import wraps
 from math import ceil
 from operator import index
 from typing import Any
@@ -26,8 +27,7 @@ from funcgrad.ops.functions.common import (
     spread_to,
 )
 from funcgrad.ops.functions.shaping import moveaxis
-from funcgrad.ops.getitem import setitem
-from funcgrad.ops.indexing import ARRAY, gather, put, scatter
+from funcgrad.ops.indexing import put
 from funcgrad.ops.shaping import full as full_op
 from funcgrad.ops.shaping import iota, reshape
 from funcgrad.trace.core import running
@@ -36,7 +36,31 @@ from funcgrad.trace.tracer import Tracer, is_traced
 # -- filled with one value -----------------------------------------------------------------------
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **other: Any) -> Any:
+def _makes(numpys: Any) -> Any:
+    """Outside of traces NumPy's function answers, with all that its arguments mean to it."""
+
+    def register(handler: Any) -> Any:
+        @wraps(handler)
+        def make(*args: Any, **kwargs: Any) -> Any:
+            return (numpys if running.get() is None else handler)(*args, **kwargs)
+
+        return make
+
+    return register
+
+
+def _here(device: Any) -> None:
+    """NumPy's arrays are on one device only."""
+    if device not in (None, "cpu"):
+        raise ValueError(f"device={device!r}: NumPy's arrays are on the 'cpu'")
+
+
+@_makes(np.full)
+def full(
+    shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, device: Any = None,
+    like: Any = None,
+) -> Any:  # fmt: skip
+    _here(device)
     shape = shape_from(shape)
     fill = fill_value if is_traced(fill_value) else array_of(fill_value)[()]
     dtype = np.dtype(fill.dtype if dtype is None else dtype)
@@ -49,12 +73,28 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **oth
     return put(out, as_dtype(fill, dtype), items=())
 
 
-def zeros(shape: Any, dtype: Any = None, order: str = "C", **other: Any) -> Any:
+@_makes(np.zeros)
+def zeros(
+    shape: Any, dtype: Any = None, order: str = "C", *, device: Any = None, like: Any = None
+) -> Any:
+    _here(device)
     return made(full_op, 0, shape=shape_from(shape), dtype=np.dtype(dtype or float))
 
 
-def ones(shape: Any, dtype: Any = None, order: str = "C", **other: Any) -> Any:
+@_makes(np.ones)
+def ones(
+    shape: Any, dtype: Any = None, order: str = "C", *, device: Any = None, like: Any = None
+) -> Any:
+    _here(device)
     return made(full_op, 1, shape=shape_from(shape), dtype=np.dtype(dtype or float))
+
+
+@_makes(np.empty)
+def empty(
+    shape: Any, dtype: Any = None, order: str = "C", *, device: Any = None, like: Any = None
+) -> Any:
+    """What NumPy leaves open is 0 here: a traced array always has values."""
+    return zeros(shape, dtype, order, device=device)
 
 
 def _like(a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], Any]:
@@ -88,39 +128,41 @@ def full_like(
     return full(shape, fill_value, dtype)
 
 
+@_makes(np.eye)
 def eye(
-    N: Any, M: Any = None, k: int = 0, dtype: Any = float, order: str = "C", **other: Any
-) -> Any:
+    N: Any, M: Any = None, k: int = 0, dtype: Any = float, order: str = "C", *,
+    device: Any = None, like: Any = None,
+) -> Any:  # fmt: skip
+    _here(device)
     shape = (index(N), index(N if M is None else M))
     rows, columns = (made(iota, shape=shape, axis=i, dtype=np.dtype(np.intp)) for i in (0, 1))
     return as_dtype(e.equal(e.add(rows, k), columns), dtype)
 
 
-def identity(n: Any, dtype: Any = None, **other: Any) -> Any:
+@_makes(np.identity)
+def identity(n: Any, dtype: Any = None, *, like: Any = None) -> Any:
     return eye(n, dtype=dtype or float)
 
 
 # -- sequences -------------------------------------------------------------------------------
 
 
+@_makes(np.arange)
 def arange(
-    *args: Any, dtype: Any = None, device: Any = None, like: Any = None, **named: Any
-) -> Any:
-    start, stop, step = _range(args, named)
+    start: Any = None, stop: Any = None, step: Any = 1, dtype: Any = None, *, device: Any = None,
+    like: Any = None,
+) -> Any:  # fmt: skip
+    _here(device)
+    if start is None and stop is None:
+        raise TypeError("arange: where the numbers end is missing")
+    start, stop = (0, start) if stop is None else (0 if start is None else start, stop)
+    step = 1 if step is None else step
     kinds = dtype_of(start, stop, step)
     count = max(0, ceil(_known((stop - start) / step)))
     numbers = made(iota, shape=(count,), axis=0, dtype=np.dtype(np.intp))
     # NumPy adds multiples of this difference, rounding included
     values = e.add(e.multiply(numbers, e.subtract(e.add(start, step), start)), start)
     return as_dtype(values, kinds if dtype is None else dtype)
-
-
-def _range(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any, Any]:
-    words = ("start", "stop", "step") if len(args) != 1 else ("stop", "start", "step")
-    given = {**dict(zip(words, args, strict=False)), **named}
-    if "stop" not in given:  # arange(start=n) counts to n, as in NumPy
-        given["stop"] = given.pop("start")
-    return given.get("start", 0), given["stop"], given.get("step", 1)
 
 
 def _known(count: Any) -> float:
@@ -202,6 +244,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 # -- from other data -------------------------------------------------------------------------
 
 
+@_makes(np.array)
 def array(
     object: Any, dtype: Any = None, *, copy: Any = True, order: str = "K", subok: bool = False,
     ndmin: int = 0, like: Any = None,
@@ -212,15 +255,21 @@ def array(
     elif holds_traced(object):
         out = array_of(object)
     else:
-        out = _handle(np.array(object, dtype))
+        options: Any = {"copy": copy, "order": order, "subok": subok, "ndmin": ndmin}
+        return _handle(np.array(object, dtype, **options))
     out = as_dtype(out, dtype)
     missing = ndmin - len(out.shape)
     return reshape(out, shape=(*(1,) * missing, *out.shape)) if missing > 0 else out
 
 
-def asarray(a: Any, dtype: Any = None, order: Any = None, **other: Any) -> Any:
+@_makes(np.asarray)
+def asarray(
+    a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: Any = None,
+    like: Any = None,
+) -> Any:  # fmt: skip
+    _here(device)
     if is_traced(a) and (dtype is None or a.dtype == dtype):
-        return a
+        return same(a) if copy else a
     return array(a, dtype)
 
 
@@ -232,6 +281,39 @@ def _handle(x: Any) -> Any:
     return Tracer(trace, trace.lift(x))
 
 
+def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
+    x = asarray(a, dtype)
+    if not np.all(known(e.isfinite(x))):
+        raise ValueError("asarray_chkfinite: the array must not contain infinities or NaN")
+    return x
+
+
+def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Any:
+    if is_traced(a):
+        return asarray(a, dtype)
+    return _handle(np.require(a, dtype, requirements))
+
+
+def _making(function: Any) -> Any:
+    """A function of NumPy's that makes arrays, as one that makes handles while a trace runs."""
+
+    @wraps(function)
+    def make(*args: Any, **kwargs: Any) -> Any:
+        found = function(*args, **kwargs)
+        if isinstance(found, tuple):
+            return tuple(_handle(x) for x in found)
+        return _handle(found) if isinstance(found, np.ndarray) else found
+
+    return make
+
+
+bartlett, blackman, hamming, hanning = map(
+    _making, (np.bartlett, np.blackman, np.hamming, np.hanning)
+)
+tri, indices, fromfunction = map(_making, (np.tri, np.indices, np.fromfunction))
+from_dlpack, frombuffer, fromiter = map(_making, (np.from_dlpack, np.frombuffer, np.fromiter))
+
+
 @covers(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     return same(a)
@@ -240,85 +322,3 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 @covers(getattr(np, "astype", None))
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     return same(as_dtype(x, dtype))
-
-
-# -- triangles and diagonals -------------------------------------------------------------------
-
-
-def _lower(x: Any, k: int) -> Any:
-    """Where the matrix is on or below its k-th diagonal."""
-    rows, columns = x.shape[-2:]
-    return np.tri(rows, columns, k, dtype=bool)
-
-
-@covers(np.tril)
-def tril(m: Any, k: int = 0) -> Any:
-    x = array_of(m)
-    return e.select(_lower(x, k), x, x.dtype.type(0))
-
-
-@covers(np.triu)
-def triu(m: Any, k: int = 0) -> Any:
-    x = array_of(m)
-    return e.select(_lower(x, k - 1), x.dtype.type(0), x)
-
-
-def _diagonal(rows: int, columns: int, k: int) -> tuple[Any, Any]:
-    """The places of a diagonal."""
-    i = np.arange(max(0, min(rows + min(k, 0), columns - max(k, 0))))
-    return i + max(-k, 0), i + max(k, 0)
-
-
-@covers(np.diag)
-def diag(v: Any, k: int = 0) -> Any:
-    x = array_of(v)
-    if len(x.shape) == 2:
-        return gather(x, *_diagonal(x.shape[0], x.shape[1], k), items=(ARRAY, ARRAY))
-    if len(x.shape) != 1:
-        raise ValueError(f"diag takes one axis or two, not shape {tuple(x.shape)}")
-    n = x.shape[0] + abs(k)
-    empty = full_op(x.dtype.type(0), shape=(n, n), dtype=x.dtype)
-    return scatter(empty, x, *_diagonal(n, n, k), items=(ARRAY, ARRAY), mode="add")
-
-
-@covers(np.diagflat)
-def diagflat(v: Any, k: int = 0) -> Any:
-    x = array_of(v)
-    return diag(reshape(x, shape=(int(np.prod(x.shape)),)), k)
-
-
-@covers(np.fill_diagonal)
-def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
-    if a.ndim < 2 or (a.ndim > 2 and len(set(a.shape)) > 1):
-        raise ValueError(f"fill_diagonal: an array of two axes or a cube is needed, not {a.shape}")
-    i = np.arange(min(a.shape))
-    val = array_of(val)
-    if val.shape:  # as many as are needed, from the beginning again if they do not suffice
-        val = gather(reshape(val, shape=(val.size,)), i % val.size, items=(ARRAY,))
-    setitem(a, (i,) * a.ndim, val)
-
-
-@covers(np.tril_indices_from)
-def tril_indices_from(arr: Any, k: int = 0) -> Any:
-    return np.tril_indices(arr.shape[-2], k, arr.shape[-1])
-
-
-@covers(np.triu_indices_from)
-def triu_indices_from(arr: Any, k: int = 0) -> Any:
-    return np.triu_indices(arr.shape[-2], k, arr.shape[-1])
-
-
-@covers(np.diag_indices_from)
-def diag_indices_from(arr: Any) -> Any:
-    return np.diag_indices(arr.shape[0], arr.ndim)
-
-
-@covers(np.vander)
-def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
-    x = array_of(x)
-    x = as_dtype(x, np.promote_types(x.dtype, int))
-    n = x.shape[0] if N is None else index(N)
-    column = reshape(x, shape=(*x.shape, 1))
-    powers = [e.raise_to(column, exponent=k) for k in range(n)]
-    powers = powers if increasing else powers[::-1]
-    return np.concatenate(powers, axis=1) if powers else zeros((x.shape[0], 0), x.dtype)

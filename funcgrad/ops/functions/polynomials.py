@@ -9,7 +9,8 @@ import numpy as np
 
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.functions.common import array_of, as_dtype, covers, dtype_of, known, refuse
-from funcgrad.ops.functions.creating import vander, zeros
+from funcgrad.ops.functions.creating import zeros
+from funcgrad.ops.functions.diagonals import vander
 from funcgrad.ops.functions.joining import concatenate
 from funcgrad.ops.functions.numerics import convolve
 from funcgrad.ops.functions.reducing import sum_
