@@ -48,6 +48,9 @@ def _view(x: Any, var: Any, items: Any) -> Any:
 
 
 def _getitem(x: Any, item: Any) -> Any:
+    truth = _lone_truth(item)
+    if truth is not None:  # a new axis with one element, or with none
+        return index(index(x, items=(None,)), items=((0, int(bool(truth)), None),))
     items, arrays = normalise(x.shape, item)
     if arrays:
         if all(not a.shape for a in arrays):  # integers that are arrays or traced: still a view
@@ -75,6 +78,14 @@ class Picked:
         return base[indexing.plain(self.items, [0] * len(self.arrays))]
 
 
+def _lone_truth(item: Any) -> Any:
+    """A truth value without axes that is the whole index, or None."""
+    i = item[0] if item.__class__ is tuple and len(item) == 1 else item
+    if i.__class__ is bool or (getattr(i, "shape", None) == () and i.dtype == bool):
+        return i
+    return None
+
+
 def setitem(x: Any, item: Any, value: Any) -> None:
     """``x[item] = value``: the handle stands for the updated array from here on."""
     assign(x, scattered(x, item, value))
@@ -86,6 +97,10 @@ _CHANGES = {"add": add, "multiply": multiply, "minimum": minimum, "maximum": max
 def scattered(x: Any, item: Any, value: Any, mode: str = "set") -> Any:
     """A new array: x with the part at ``item`` set, or changed, by ``value``."""
     value = as_value(value, x.dtype)
+    truth = _lone_truth(item)
+    if truth is not None:
+        value = _fitted(value, x.shape)
+        return select(truth, value if mode == "set" else _CHANGES[mode](x, value), x)
     mask = _whole_mask(x, item)
     if mask is not None and not getattr(value, "shape", ()):
         return select(mask, value if mode == "set" else _CHANGES[mode](x, value), x)
@@ -210,7 +225,7 @@ def _append_array(i: Any, items: Any, arrays: Any, shape: Any, axis: int) -> Non
                 f"{shape[axis : axis + i.ndim]} it indexes"
             )
         if i.ndim == 0:
-            raise IndexError("a 0-d mask cannot index a traced array; use np.where")
+            raise IndexError("a 0-d mask beside other indices cannot index a traced array")
         for place in i.nonzero():
             items.append(ARRAY)
             arrays.append(place)

@@ -91,7 +91,8 @@ np.nanpercentile(x,30,keepdims=True) np.nanquantile(x,0.3,method="higher")
 np.cov(np.stack([x,x*x]),aweights=np.exp(x)) np.cov(np.stack([x,x*x]),fweights=[1,2,3,4,5])
 np.cov(np.stack([x,x*x]),fweights=[1,2,3,4,5],aweights=x**2,bias=True)
 np.ravel_multi_index((np.argsort(x),[0,1,0,1,0]),(5,2)) np.unravel_index(np.argsort(x),(2,3))
-x[np.ix_(np.argsort(x))] np.packbits(x>0) np.unpackbits(np.packbits(x>0))
+x[np.ix_(np.argsort(x))] x[x[0]>9] x[x[0]<9] x[True] x[False]
+np.packbits(x>0) np.unpackbits(np.packbits(x>0))
 """
 
 MATRIX = """

@@ -37,7 +37,7 @@ def _running(prim: Any, a: Any, axis: Any, dtype: Any) -> Any:
     x = flat(x) if axis is None else x
     if not x.shape:
         x = reshape(x, shape=(1,))
-    return prim(x, axis=axis_of(axis or 0, len(x.shape)))
+    return as_dtype(prim(x, axis=axis_of(axis or 0, len(x.shape))), dtype)
 
 
 @covers(np.cumsum)

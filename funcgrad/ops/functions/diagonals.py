@@ -11,8 +11,7 @@ from funcgrad.ops import elementwise as e
 from funcgrad.ops.functions.common import array_of, as_dtype, covers
 from funcgrad.ops.functions.creating import zeros
 from funcgrad.ops.getitem import setitem
-from funcgrad.ops.indexing import ARRAY, gather, scatter
-from funcgrad.ops.shaping import full as full_op
+from funcgrad.ops.indexing import ARRAY, gather
 from funcgrad.ops.shaping import reshape
 
 
@@ -32,30 +31,6 @@ def tril(m: Any, k: int = 0) -> Any:
 def triu(m: Any, k: int = 0) -> Any:
     x = array_of(m)
     return e.select(_lower(x, k - 1), x.dtype.type(0), x)
-
-
-def _diagonal(rows: int, columns: int, k: int) -> tuple[Any, Any]:
-    """The places of a diagonal."""
-    i = np.arange(max(0, min(rows + min(k, 0), columns - max(k, 0))))
-    return i + max(-k, 0), i + max(k, 0)
-
-
-@covers(np.diag)
-def diag(v: Any, k: int = 0) -> Any:
-    x = array_of(v)
-    if len(x.shape) == 2:
-        return gather(x, *_diagonal(x.shape[0], x.shape[1], k), items=(ARRAY, ARRAY))
-    if len(x.shape) != 1:
-        raise ValueError(f"diag takes one axis or two, not shape {tuple(x.shape)}")
-    n = x.shape[0] + abs(k)
-    empty = full_op(x.dtype.type(0), shape=(n, n), dtype=x.dtype)
-    return scatter(empty, x, *_diagonal(n, n, k), items=(ARRAY, ARRAY), mode="add")
-
-
-@covers(np.diagflat)
-def diagflat(v: Any, k: int = 0) -> Any:
-    x = array_of(v)
-    return diag(reshape(x, shape=(int(np.prod(x.shape)),)), k)
 
 
 @covers(np.fill_diagonal)

@@ -57,7 +57,7 @@ def sum_(
     x = as_dtype(array_of(a), dtype)
     if _given(where):
         x = e.select(where, x, _number(x, 0))
-    total = _reduced(reduce_sum, x, axis, keepdims)
+    total = as_dtype(_reduced(reduce_sum, x, axis, keepdims), dtype)
     return into(out, total + initial if _given(initial) else total)
 
 
@@ -69,7 +69,7 @@ def prod(
     x = as_dtype(array_of(a), dtype)
     if _given(where):
         x = e.select(where, x, _number(x, 1))
-    result = _reduced(reduce_prod, x, axis, keepdims)
+    result = as_dtype(_reduced(reduce_prod, x, axis, keepdims), dtype)
     return into(out, result * initial if _given(initial) else result)
 
 
