@@ -17,7 +17,7 @@ LAYERS = (
     {"ops"},
     {"compiler", "backends"},
     {"transforms", "control"},
-    {"numpy", "scipy", "random", "optimize", "testing", "display"},
+    {"numpy", "scipy", "lax", "nn", "compat", "random", "optimize", "testing", "display"},
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TOP = len(LAYERS)  # the package's own __init__ sees everything
