@@ -1,4 +1,4 @@
-"""Inverse error functions, and the derivative of a gamma variate by its shape parameter."""
+"""Inverse error functions, and variates that are differentiated at a fixed probability."""
 
 from __future__ import annotations
 
@@ -63,16 +63,48 @@ def gamma_slope(a: Any, x: Any) -> Any:
     return reduce_sum(x * span * integrand, axes=(len(shape),))
 
 
-def _draw_type(a: Aval, x: Aval) -> Aval:
-    return array_aval(broadcast_avals("gamma_draw", (a, x)), x.dtype)
+# -- Wald variates ---------------------------------------------------------------------------------
+
+_LEVELS = 60  # of the continued fraction, enough from b = 4 on
+_NEAR = 4.0
 
 
-def _draw_value(xp: Any, a: Any, x: Any) -> Any:
+def _mills(b: Any) -> Any:
+    """Φ(-b)/φ(b) for b > 0: by the normal distribution, or 1/(b + 1/(b + 2/(b + 3/(b + …))))."""
+    near = e.less(b, _NEAR)
+    small, large = e.select(near, b, 1.0), e.select(near, _NEAR, b)
+    found = large
+    for k in range(_LEVELS, 0, -1):
+        found = large + k / found
+    direct = e.ndtr(e.negative(small)) * e.exp(small * small * 0.5) * sqrt(2 * pi)
+    return e.select(near, direct, 1 / found)
+
+
+def wald_slope(m: Any, x: Any) -> Any:
+    """dx/dm at a fixed probability, for scale 1: 2 x^(3/2) Φ(-b) / (m² φ(b)), b = √x/m + 1/√x.
+
+    The probability is Φ(√x/m - 1/√x) + e^(2/m) Φ(-b), of which all but one term of ∂/∂m cancels.
+    """
+    root = e.sqrt(x)
+    return 2 * x * root / (m * m) * _mills(root / m + 1 / root)
+
+
+# -- variates of either kind -----------------------------------------------------------------------
+
+_SLOPES = {"gamma": gamma_slope, "wald": wald_slope}
+
+
+def _variate_type(a: Aval, x: Aval, law: str) -> Aval:
+    return array_aval(broadcast_avals("variate", (a, x)), x.dtype)
+
+
+def _variate_value(xp: Any, a: Any, x: Any, law: str) -> Any:
     return xp.array(xp.broadcast_to(x, np.broadcast_shapes(np.shape(a), np.shape(x))))[()]
 
 
-gamma_draw = elementwise(
-    "gamma_draw", lambda z, a, x: gamma_slope(a, z), lambda z, a, x: 1.0,
-    type=_draw_type, value=_draw_value,
+variate = elementwise(
+    "variate", lambda z, a, x, law: _SLOPES[law](a, z), lambda z, a, x, law: 1.0,
+    type=_variate_type, value=_variate_value,
 )  # fmt: skip
-"""x as a gamma variate of shape parameter a: its derivative is that at a fixed probability."""
+"""x as a draw from a law of parameter a: what a draw by rejection became is differentiated by a
+at a fixed probability (implicit reparameterisation, Figurnov, Mohamed and Mnih, 2018)."""

@@ -312,7 +312,7 @@ RULES: dict[str, Callable[[list[Value], Any, Any], Value]] = {
     "left_shift": _shift(True), "right_shift": _shift(False),
     "real": _same, "conj": _same, "stop_gradient": _same,
     "polygamma": _math("digamma"),
-    "random_bits": _random_bits, "gamma_draw": lambda xs, d, p: xs[1],
+    "random_bits": _random_bits, "variate": lambda xs, d, p: xs[1],
 }  # fmt: skip
 _MATHS = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin",

@@ -70,7 +70,7 @@ TABLE: dict[str, Entry] = {
     "erfc": Entry(errors.erfc, widens=True),
     "ndtr": Entry(errors.ndtr, widens=True),
     "erfinv": Entry(quantiles.erfinv, 3.0, widens=True),
-    "ndtri": Entry(quantiles.ndtri, 3.0, widens=True),
+    "ndtri": Entry(quantiles.ndtri, 4.0, widens=True),
     "gammaln": Entry(gammas.gammaln, 4.0, widens=True),
     "digamma": Entry(gammas.digamma, 4.0, widens=True),
 }
