@@ -39,15 +39,13 @@ def _from_one(key: Any, a: Any) -> Any:
 
     def propose(key: Any) -> Any:
         first, second = parts(key, 2)
-        z, u = (
-            make(k, np.shape(a), a.dtype) for make, k in ((gaussian, first), (open_unit, second))
-        )
+        z, u = gaussian(first, a.shape, a.dtype), open_unit(second, a.shape, a.dtype)
         root = 1 + c * z
         v = np.where(root > 0, root * root * root, 1)
         good = np.log(u) < 0.5 * z * z + d * (1 - v + np.log(v))
         return d * v, np.logical_and(root > 0, good)
 
-    x = accepted(key, propose, np.ones(np.shape(a), bool), np.zeros(np.shape(a), a.dtype))
+    x = accepted(key, propose, np.ones(a.shape, bool), np.zeros(a.shape, a.dtype))
     return variate(a, x, law="gamma")
 
 
@@ -56,7 +54,7 @@ def _factors(key: Any, a: Any) -> tuple[Any, Any]:
     first, second = parts(key, 2)
     small = a < 1
     x = _from_one(first, np.where(small, a + 1, a))
-    scaled = np.log(open_unit(second, np.shape(a), a.dtype)) / np.where(small, a, 1)
+    scaled = np.log(open_unit(second, a.shape, a.dtype)) / np.where(small, a, 1)
     return x, np.where(small, scaled, 0)
 
 

@@ -110,10 +110,8 @@ def checked(key: Any, who: str) -> Any:
 def _words(z: Any) -> Any:
     """Numbers of 64 bits as pairs of words, the high one first, along a new last axis."""
     high, low = as_dtype(right_shift(z, np.uint64(32)), _U32), as_dtype(z, _U32)
-    column = (*np.shape(z), 1)
-    return concatenate(
-        reshape(high, shape=column), reshape(low, shape=column), axis=len(column) - 1
-    )
+    columns = [reshape(w, shape=(*np.shape(z), 1)) for w in (high, low)]
+    return concatenate(*columns, axis=len(np.shape(z)))
 
 
 def derived(key: Any, count: Any) -> Any:

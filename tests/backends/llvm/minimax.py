@@ -152,7 +152,8 @@ FITS = {
         mpf(0.5),
         {"double": 55},
     ),
-    # erfinv y = y erfinv_near(w - 3.125), or y s erfinv_tail((s-4)/(s+4)), erfinv_far((s-12)/(s+12))
+    # erfinv y = y erfinv_near(w - 3.125), or y s times one of the others, of (s-4)/(s+4) or
+    # (s-12)/(s+12), with s = √w
     "erfinv_near": relative(lambda x: erfinv_factor(x + 3.125), -3.125, 3.125, 57),
     "erfinv_tail": relative(of_root(4), -1.5 / 6.5, 2.1 / 10.1, 56),
     "erfinv_far": relative(of_root(12), -5.95 / 18.05, 15.5 / 39.5, 56),
