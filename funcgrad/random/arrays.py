@@ -9,6 +9,8 @@ import numpy as np
 
 from funcgrad.errors import ShapeError
 from funcgrad.ops.functions.common import array_of, as_dtype, axis_of
+from funcgrad.ops.functions.selecting import take, take_along_axis
+from funcgrad.ops.functions.sorting import searchsorted
 from funcgrad.ops.random import drawn_bits
 from funcgrad.random.common import (
     FLOAT,
@@ -55,8 +57,8 @@ def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False) -> A
 
 def permuted(key: Any, x: Any, axis: int, independent: bool) -> Any:
     if independent:
-        return np.take_along_axis(x, _order(key, x.shape, axis), axis)
-    return np.take(x, _order(key, (x.shape[axis],)), axis)
+        return take_along_axis(x, _order(key, x.shape, axis), axis)
+    return take(x, _order(key, (x.shape[axis],)), axis)
 
 
 @draw
@@ -92,7 +94,7 @@ def choice(
             "replacement"
         )
     places = _places(key, n, count, replace, _weights(p, n, count, replace))
-    return np.take(a, places.reshape(shape), axis)
+    return take(a, places.reshape(shape), axis)
 
 
 def _weights(p: Any, n: int, count: int, replace: bool) -> Any:
@@ -116,7 +118,7 @@ def _places(key: Any, n: int, count: int, replace: bool, p: Any) -> Any:
         p = np.ones(n)
     totals = np.cumsum(p)
     # from the right: 1 - u is never 0, so that what has no probability is never drawn
-    return np.searchsorted(totals, totals[-1] * (1 - unit(key, (count,), FLOAT)))
+    return searchsorted(totals, totals[-1] * (1 - unit(key, (count,), FLOAT)))
 
 
 @draw

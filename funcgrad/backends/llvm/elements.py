@@ -281,7 +281,8 @@ def _gammaln(xs: list[Value], dtype: Any, params: Any) -> Value:
 
 
 def _random_bits(xs: list[Value], dtype: Any, params: Any) -> Value:
-    return threefry.bits(*xs, params["width"])
+    k0, k1, count = xs
+    return threefry.bits(k0, k1, count, params["width"])
 
 
 def _same(xs: list[Value], dtype: Any, params: Any) -> Value:
