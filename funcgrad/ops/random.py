@@ -21,6 +21,8 @@ __all__ = ["PARITY", "ROTATIONS", "drawn_bits", "key_words", "random_bits"]
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = 0x1BD11BDA  # of the key schedule: no key is all zeros
 _BLOCK = 16_384  # counters whose buffers share a near cache
+_FEW = 8  # counters that are faster one by one
+_ONES = 2**32 - 1
 
 _U32, _U64 = np.dtype(np.uint32), np.dtype(np.uint64)
 
@@ -69,6 +71,25 @@ def _fill_blocks(out: Any, k0: Any, k1: Any, count: Any) -> None:
             _fill_blocks(*[x[i : i + rows] for x in (out, k0, k1, count)])
 
 
+def _block(k0: int, k1: int, count: int) -> tuple[int, int]:
+    """One block in Python's numbers: a tenth of the time that arrays of one word take."""
+    keys = (k0, k1, k0 ^ k1 ^ PARITY)
+    x0, x1 = (count >> 32) + k0 & _ONES, (count & _ONES) + k1 & _ONES
+    for i in range(5):
+        for r in ROTATIONS[i % 2]:
+            x0 = x0 + x1 & _ONES
+            x1 = (x1 << r & _ONES | x1 >> 32 - r) ^ x0
+        x0, x1 = x0 + keys[(i + 1) % 3] & _ONES, x1 + keys[(i + 2) % 3] + i + 1 & _ONES
+    return x0, x1
+
+
+def _fill_few(out: Any, k0: Any, k1: Any, count: Any) -> None:
+    numbers = [np.broadcast_to(x, out.shape).ravel().tolist() for x in (k0, k1, count)]
+    pairs = [_block(*given) for given in zip(*numbers, strict=True)]
+    single = out.dtype == _U32
+    out.flat = [x0 ^ x1 if single else x0 << 32 | x1 for x0, x1 in pairs]
+
+
 def _bits_value(xp: Any, k0: Any, k1: Any, count: Any, width: int) -> Any:
     parts = [
         xp.atleast_1d(xp.asarray(x, d))  # NumPy's scalars would warn where words wrap around
@@ -76,7 +97,9 @@ def _bits_value(xp: Any, k0: Any, k1: Any, count: Any, width: int) -> Any:
     ]
     shape = np.broadcast_shapes(*[np.shape(x) for x in (k0, k1, count)])
     out = xp.empty(shape or (1,), f"u{width // 8}")
-    if out.size <= _BLOCK or xp is not np:
+    if out.size <= _FEW and xp is np:
+        _fill_few(out, *parts)
+    elif out.size <= _BLOCK or xp is not np:
         _fill(xp, out, *parts)
     else:
         _fill_blocks(out, *[np.broadcast_to(x, out.shape) for x in parts])

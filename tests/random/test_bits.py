@@ -36,6 +36,8 @@ def test_blocks_of_large_draws():
     count = np.arange(20_000, dtype=np.uint64)
     many = random_bits(k0, k1, count, width=64)
     deep = random_bits(k0[:, None], k1[:, None], count.reshape(2, 10_000), width=64)
+    np.testing.assert_array_equal(drawn_bits(key(1), (9,), 64), whole[:9])  # by arrays, and
+    np.testing.assert_array_equal(drawn_bits(key(1), (8,), 64), whole[:8])  # one by one
     for i in (0, 16_383, 16_384, 50_000):
         assert whole[i] == random_bits(*key(1), np.uint64(i), width=64)
     for i in range(3):
