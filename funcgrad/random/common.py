@@ -105,13 +105,18 @@ def unit(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 
 def open_unit(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """The same, with the smallest normal number in place of 0."""
-    return unit(key, shape, dtype) + dtype.type(np.finfo(dtype).tiny)
+    return unit(key, shape, dtype) + float(np.finfo(dtype).tiny)
 
 
 def signed_unit(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """Uniform in (-1, 1)."""
     low = np.nextafter(dtype.type(-1), dtype.type(0))
-    return np.maximum(low, unit(key, shape, dtype) * (dtype.type(1) - low) + low)
+    return scaled(unit(key, shape, dtype), float(low), float(dtype.type(1) - low))
+
+
+def scaled(u: Any, low: Any, span: Any) -> Any:
+    """From [0, 1) to [low, low + span); rounding must not fall below."""
+    return np.maximum(low, u * span + low)
 
 
 def random_sign(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:

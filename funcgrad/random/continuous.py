@@ -20,6 +20,7 @@ from funcgrad.random.common import (
     positive,
     random_sign,
     require,
+    scaled,
     shape_of,
     signed_unit,
     standard_exponential,
@@ -29,10 +30,12 @@ from funcgrad.random.common import (
 from funcgrad.random.keys import parts
 from funcgrad.transforms.stop_gradient import stop_gradient
 
+_ZERO, _ONE = 0.0, 1.0
+
 
 @draw
 def uniform(
-    key: Any, shape: Any = (), dtype: Any = FLOAT, minval: Any = 0.0, maxval: Any = 1.0
+    key: Any, shape: Any = (), dtype: Any = FLOAT, minval: Any = _ZERO, maxval: Any = _ONE
 ) -> Any:
     """Uniform in [minval, maxval); the bounds broadcast to the shape.
 
@@ -43,7 +46,8 @@ def uniform(
     """
     dtype, shape = float_dtype("uniform", dtype), shape_of("uniform", shape, minval, maxval)
     low, high = parameter(minval, dtype), parameter(maxval, dtype)
-    return np.maximum(low, unit(key, shape, dtype) * (high - low) + low)
+    u = unit(key, shape, dtype)
+    return u if minval is _ZERO and maxval is _ONE else scaled(u, low, high - low)
 
 
 @draw
