@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from funcgrad import jit, pmap, random, scan, vmap
+from funcgrad import jit, make_jaxpr, pmap, random, scan, vmap
+from funcgrad.backends.program import Program
 from funcgrad.ops.random import drawn_bits, random_bits
 from tests import laws
+from tests.backends.fake_cupy import fake_cupy
 from tests.backends.llvm.natively import natively, needed
 
 
@@ -43,6 +45,26 @@ def test_blocks_of_large_draws():
     for i in range(3):
         np.testing.assert_array_equal(many[i], drawn_bits(keys[i], (20_000,), 64))
     np.testing.assert_array_equal(deep.reshape(3, -1), many)
+
+
+@pytest.mark.parametrize("width", [32, 64])
+@pytest.mark.parametrize("shape", [(), (3,), (4, 5_000)])
+def test_bits_through_cupys_namespace(shape, width):
+    closed = make_jaxpr(lambda k: drawn_bits(k, shape, width))(key(3))
+    (found,) = Program(closed.jaxpr, fake_cupy).call(key(3), *closed.consts)
+    np.testing.assert_array_equal(found, drawn_bits(key(3), shape, width))
+
+
+@pytest.mark.gpu
+def test_draws_on_a_device():
+    cupy = pytest.importorskip("cupy")
+    k = cupy.asarray(key(3))
+    for f in (random.bits, random.uniform, random.split):
+        found = jit(f)(k)
+        assert isinstance(found, cupy.ndarray)
+        np.testing.assert_array_equal(cupy.asnumpy(found), f(key(3)))
+    found = jit(lambda k: random.normal(k, (1000,)))(k)
+    np.testing.assert_allclose(cupy.asnumpy(found), random.normal(key(3), (1000,)), rtol=1e-12)
 
 
 def test_bad_words_are_refused():
