@@ -65,7 +65,7 @@ def gamma_slope(a: Any, x: Any) -> Any:
 
 # -- Wald variates ---------------------------------------------------------------------------------
 
-_LEVELS = 60  # of the continued fraction, enough from b = 4 on
+_LEVELS = 40  # of the continued fraction, enough from b = 4 on
 _NEAR = 4.0
 
 

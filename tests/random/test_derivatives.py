@@ -1,5 +1,6 @@
 """Draws are differentiable in their parameters."""
 
+import mpmath
 import numpy as np
 import pytest
 from scipy import special, stats
@@ -40,6 +41,16 @@ def test_second_and_third_derivative_of_gamma_variates(a):
     assert grad(grad(grad(f)))(a) == pytest.approx(6 * coefficients[3], rel=1e-2)
     forward = jvp(lambda b: jvp(f, (b,), (1.0,))[1], (a,), (1.0,))[1]
     assert forward == pytest.approx(grad(grad(f))(a), rel=1e-12)
+
+
+def test_wald_slope_to_rounding():
+    """Against 40 digits, where √x/m + 1/√x is small, near the continued fraction, and large."""
+    m, x = np.array([500.0, 3.0, 0.62, 0.61, 1e-3]), np.array([900.0, 2.0, 0.5, 0.5, 1.1e-3])
+    with mpmath.workdps(40):
+        b = [mpmath.sqrt(v) / u + 1 / mpmath.sqrt(v) for u, v in zip(m.tolist(), x.tolist())]
+        mills = [mpmath.ncdf(-v) / mpmath.npdf(v) for v in b]
+        wanted = [2 * v**1.5 / u**2 * float(w) for u, v, w in zip(m, x, mills)]
+    np.testing.assert_allclose(wald_slope(m, x), wanted, rtol=1e-14)
 
 
 @pytest.mark.parametrize("m", [0.05, 0.7, 3.0, 50.0])
