@@ -38,6 +38,9 @@ backend: str = "auto"
 native_equations: int = 4_000
 """Programs of more equations than this are not compiled to native code, unless asked for."""
 
+key_reuse: str = "warn"
+"""What happens when plain code uses up a random key twice: "warn", "error" or "ignore"."""
+
 disk_cache: bool = os.environ.get("FUNCGRAD_DISK_CACHE", "1").lower() not in ("0", "no", "false")
 """Whether compiled programs are kept on disk, for later processes."""
 

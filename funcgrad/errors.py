@@ -13,6 +13,7 @@ __all__ = [
     "FuncgradError",
     "ImpureCallError",
     "JaxprTypeError",
+    "KeyReuseWarning",
     "LeakedTracerError",
     "NotTraceableError",
     "ShapeError",
@@ -77,3 +78,16 @@ class ImpureCallError(FuncgradError, RuntimeError):
 
 class JaxprTypeError(FuncgradError, TypeError):
     """A jaxpr that does not type-check: a fault in a rule, or in hand-written text."""
+
+
+class KeyReuseWarning(UserWarning):
+    """A key of random numbers was used up twice: both draws consist of the same random bits.
+
+    Split it first, and use each part once:
+
+    >>> from funcgrad import random
+    >>> key = random.key(0)
+    >>> key, first, second = random.split(key, 3)
+
+    ``funcgrad.config.key_reuse`` turns the warning off ("ignore") or into an error ("error").
+    """

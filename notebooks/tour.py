@@ -536,6 +536,26 @@ serial = grad(lambda w: np.mean((rows.reshape(40, 3) @ w - 1.0) ** 2))(w)
 assert np.allclose(parallel, serial)
 
 # %% [markdown]
+# ## Random numbers
+#
+# A key is made of a seed and used once; `split` makes more of it. The same key gives the same
+# numbers in plain code and in every transform, and draws are differentiable in their parameters.
+
+# %%
+key, for_gammas = funcgrad.random.split(funcgrad.random.key(0))
+keys = funcgrad.random.split(key, 4)
+rows = vmap(lambda key: funcgrad.random.normal(key, (3,)))(keys)
+assert np.array_equal(rows[2], funcgrad.random.normal(keys[2], (3,)))
+
+
+def average(shape):
+    """The mean of 10,000 gamma variates, which is about the parameter itself."""
+    return np.mean(funcgrad.random.gamma(for_gammas, shape, (10_000,)))
+
+
+assert abs(grad(average)(2.5) - 1.0) < 0.05
+
+# %% [markdown]
 # ## Complex numbers
 #
 # For a real function of $z = x + iy$ the gradient is $\partial f/\partial x - i\,\partial

@@ -26,6 +26,7 @@ NAMES = (
     "gp",
     "lstm",
     "capsules",
+    "draws",
 )
 
 

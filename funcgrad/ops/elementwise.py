@@ -383,7 +383,7 @@ convert = ufunc_op(
 # -- special functions that NumPy lacks ----------------------------------------------------------
 
 
-def _special(name: str) -> dict[str, Any]:
+def scipy_rules(name: str) -> dict[str, Any]:
     """Value by SciPy's kernel (CuPy's on a GPU), imported when first used."""
 
     def value(xp: Any, *xs: Any) -> Any:
@@ -404,12 +404,14 @@ def _factor(c: float) -> Any:
     return lambda z, x: c * exp(negative(x * x))
 
 
-erf = elementwise("erf", _factor(2 / _root(pi)), **_special("erf"))
-erfc = elementwise("erfc", _factor(-2 / _root(pi)), **_special("erfc"))
-ndtr = elementwise("ndtr", lambda z, x: exp(-0.5 * x * x) * (1 / _root(2 * pi)), **_special("ndtr"))
-expit = elementwise("expit", lambda z, x: z * (1 - z), **_special("expit"))
-logit = elementwise("logit", lambda z, x: 1 / (x * (1 - x)), **_special("logit"))
-gammaln = elementwise("gammaln", lambda z, x: digamma(x), **_special("gammaln"))
+erf = elementwise("erf", _factor(2 / _root(pi)), **scipy_rules("erf"))
+erfc = elementwise("erfc", _factor(-2 / _root(pi)), **scipy_rules("erfc"))
+ndtr = elementwise(
+    "ndtr", lambda z, x: exp(-0.5 * x * x) * (1 / _root(2 * pi)), **scipy_rules("ndtr")
+)
+expit = elementwise("expit", lambda z, x: z * (1 - z), **scipy_rules("expit"))
+logit = elementwise("logit", lambda z, x: 1 / (x * (1 - x)), **scipy_rules("logit"))
+gammaln = elementwise("gammaln", lambda z, x: digamma(x), **scipy_rules("gammaln"))
 
 
 def _polygamma_value(xp: Any, x: Any, order: int) -> Any:
@@ -440,4 +442,4 @@ def _xlogy_y(z: Any, x: Any, y: Any) -> Any:
     return select(equal(x, 0), 0.0, x / select(equal(x, 0), 1.0, y))
 
 
-xlogy = elementwise("xlogy", lambda z, x, y: log_(y), _xlogy_y, **_special("xlogy"))
+xlogy = elementwise("xlogy", lambda z, x, y: log_(y), _xlogy_y, **scipy_rules("xlogy"))

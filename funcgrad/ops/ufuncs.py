@@ -17,6 +17,7 @@ from funcgrad.ops.getitem import scattered
 from funcgrad.ops.operators import binary_ufunc, operand, unary
 from funcgrad.ops.reductions import cummax, cummin, cumprod, cumsum
 from funcgrad.ops.shaping import concatenate, reshape
+from funcgrad.ops.special import erfinv, ndtri
 from funcgrad.trace.dispatch import hooks, ufunc_methods, ufuncs
 from funcgrad.trace.tracer import any_traced, assign, is_traced
 
@@ -129,7 +130,7 @@ class _Asked:
 _SPECIAL = {
     "erf": unary(e.erf), "erfc": unary(e.erfc), "ndtr": unary(e.ndtr), "expit": unary(e.expit),
     "logit": unary(e.logit), "gammaln": unary(e.gammaln), "psi": e.digamma, "digamma": e.digamma,
-    "xlogy": binary_ufunc(e.xlogy),
+    "xlogy": binary_ufunc(e.xlogy), "erfinv": unary(erfinv), "ndtri": unary(ndtri),
 }  # fmt: skip
 
 

@@ -137,7 +137,8 @@ def test_scipy_special(name):
 
 def test_scipy_special_of_two_and_of_probabilities():
     special = pytest.importorskip("scipy.special")
-    check(special.logit, arguments([(4,)], low=0.1, high=0.9))
+    for f in (special.logit, special.erfinv, special.ndtri):
+        check(f, arguments([(4,)], low=0.1, high=0.9))
     check(special.xlogy, arguments([(4,), (4,)], low=0.3))
 
 

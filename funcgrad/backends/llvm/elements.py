@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from funcgrad.backends.llvm import maths
+from funcgrad.backends.llvm import maths, threefry
 from funcgrad.backends.llvm.ir import Function, Value, bits, integer_like, lanes, vector
 from funcgrad.ir.avals import Aval, python_kind
 from funcgrad.ir.jaxpr import Eqn
@@ -280,6 +280,11 @@ def _gammaln(xs: list[Value], dtype: Any, params: Any) -> Value:
     return x.eq(-math.inf).select(x, maths.call(x.f, "gammaln", x))
 
 
+def _random_bits(xs: list[Value], dtype: Any, params: Any) -> Value:
+    k0, k1, count = xs
+    return threefry.bits(k0, k1, count, params["width"])
+
+
 def _same(xs: list[Value], dtype: Any, params: Any) -> Value:
     return xs[0]
 
@@ -308,12 +313,13 @@ RULES: dict[str, Callable[[list[Value], Any, Any], Value]] = {
     "left_shift": _shift(True), "right_shift": _shift(False),
     "real": _same, "conj": _same, "stop_gradient": _same,
     "polygamma": _math("digamma"),
+    "random_bits": _random_bits, "variate": lambda xs, d, p: xs[1],
 }  # fmt: skip
 _MATHS = (
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin",
     "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh",
     "cbrt", "hypot", "erf", "erfc", "ndtr", "expit", "logaddexp", "logaddexp2", "logit", "xlogy",
-    "gammaln",
+    "gammaln", "erfinv", "ndtri",
 )  # fmt: skip
 RULES.update({name: _math(name) for name in _MATHS} | {"gammaln": _gammaln})
 _HEAVY = {*_MATHS, "power", "polygamma"}
@@ -327,6 +333,8 @@ _MIXED_SIGNS = {frozenset("iu")}  # int64 with uint64: NumPy compares exactly, b
 def weight(eqn: Eqn) -> int:
     """How many cheap operations this one is worth."""
     name = eqn.prim.name
+    if name == "random_bits":
+        return 60
     if name in _HEAVY:
         return 12
     return 5 if name in ("divide", "sqrt", "reciprocal", "remainder", "floor_divide") else 1

@@ -50,6 +50,31 @@ def quotient(f: Callable, root: mpf) -> Callable:
     return lambda x: f(x) / (x - root)
 
 
+def erfinv_factor(w: mpf) -> mpf:
+    """z / y for y = erf z, by w = -log(1 - y²): Newton's method on log erfc z."""
+    if not w:
+        return mp.sqrt(mp.pi) / 2
+    y = mp.sqrt(-mp.expm1(-w))
+    wanted = mp.exp(-w) / (1 + y)
+    z = mp.sqrt(w - mp.log(mp.pi * w) / 2) if w > 2 else y
+    step = mpf(1)
+    while abs(step) > z * mp.eps * 2**12:
+        have = mp.erfc(z)
+        step = mp.log(have / wanted) * have * mp.exp(z * z) * mp.sqrt(mp.pi) / 2
+        z += step
+    return z / y
+
+
+def relative(f: Callable, low: float, high: float, bits: int) -> Fit:
+    return Fit(f, lambda x: 1 / f(x), mpf(low), mpf(high), {"double": bits})
+
+
+def of_root(c: float) -> Callable:
+    """erfinv_factor / s by t = (s-c)/(s+c), where s = √w."""
+    root = lambda t: c * (1 + t) / (1 - t)
+    return lambda t: erfinv_factor(root(t) ** 2) / root(t)
+
+
 PSI_ROOT = mp.findroot(mp.digamma, mpf("1.4616321449683623412626595423257"))
 BOTH = {"double": 58, "float": 28}
 SHORT = {"double": 55, "float": 26}
@@ -127,6 +152,11 @@ FITS = {
         mpf(0.5),
         {"double": 55},
     ),
+    # erfinv y = y erfinv_near(w - 3.125), or y s times one of the others, of (s-4)/(s+4) or
+    # (s-12)/(s+12), with s = √w
+    "erfinv_near": relative(lambda x: erfinv_factor(x + 3.125), -3.125, 3.125, 57),
+    "erfinv_tail": relative(of_root(4), -1.5 / 6.5, 2.1 / 10.1, 56),
+    "erfinv_far": relative(of_root(12), -5.95 / 18.05, 15.5 / 39.5, 56),
     "psi_tail": Fit(psi_tail, lambda v: v / 2, mpf(0), mpf(1) / 64, {"double": 56}),
 }
 

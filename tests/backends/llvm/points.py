@@ -9,6 +9,8 @@ import mpmath
 import numpy as np
 from mpmath import mp, mpf
 
+from tests.backends.llvm.minimax import erfinv_factor
+
 
 class Case(NamedTuple):
     exact: Callable
@@ -21,6 +23,25 @@ class Case(NamedTuple):
 def erfc(x: mpf) -> Any:
     """mpmath's overflows far away."""
     return mp.erfc(x) if abs(x) < 60 else mpf(0 if x > 0 else 2)
+
+
+def erfinv(y: mpf) -> Any:
+    return mp.sign(y) * mp.inf if abs(y) == 1 else abs_erfinv(abs(y), 1 - abs(y)) * mp.sign(y)
+
+
+def ndtri(p: mpf) -> Any:
+    if p in (0, 1):
+        return mp.inf if p else -mp.inf
+    low = min(p, 1 - p)
+    return abs_erfinv(1 - 2 * low, 2 * low) * mp.sqrt(2) * mp.sign(p - 0.5)
+
+
+def abs_erfinv(y: mpf, rest: mpf) -> Any:
+    """z >= 0 with erf z = y, erfc z = rest."""
+    if y < 1e-10:
+        return mp.sqrt(mp.pi) / 2 * (y + mp.pi / 12 * y**3)
+    w = -mp.log(rest * (2 - rest)) if y > 0.1 else -mp.log1p(-y * y)
+    return y * erfinv_factor(w)
 
 
 CASES: dict[str, Case] = {
@@ -53,6 +74,8 @@ CASES: dict[str, Case] = {
     "erf": Case(mp.erf, [(-1, 1), (0.9, 1.3), (-6.5, 6.5)]),
     "erfc": Case(erfc, [(-1, 1), (0.4, 1.5), (-7, 28)]),
     "ndtr": Case(lambda x: erfc(-x / mp.sqrt(2)) / 2, [(-1, 1), (-2, 2), (-39, 9)]),
+    "erfinv": Case(erfinv, [(-1, 1), (-0.01, 0.01), (0.9, 1)], domain=(-1, 1)),
+    "ndtri": Case(ndtri, [(0, 1), (0.499, 0.501), (0, 0.01)], domain=(0, 1)),
     "expit": Case(lambda x: 1 / (1 + mp.exp(-x)), [(-1, 1), (-40, 40), (-750, 40)]),
     "softplus": Case(lambda x: mp.log1p(mp.exp(x)), [(-1, 1), (-40, 40), (-750, 40)]),
     "logaddexp": Case(
@@ -94,6 +117,8 @@ THRESHOLDS: dict[str, list[float]] = {
     "erf": [1, 5.92, 3.92],
     "erfc": [0.5, 0.75, 26.543258, 27.226017, 9.19, 10.05],
     "ndtr": [1.0606601717798212, -37.519379, -38.48, -12.9, -14.1],
+    "erfinv": [0.9990340, 1 - 2.0**-53, 1 - 2.0**-24],
+    "ndtri": [0.5, 0.00048322, 3.1e-17, 5e-324],
     "gammaln": [0.5, 1, 1.25, 2, 2.5, 8],
     "digamma": [1, 1.4616321449683623, 2, 8],
 }  # fmt: skip

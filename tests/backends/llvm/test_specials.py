@@ -21,11 +21,13 @@ ROUNDED = {
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin",
     "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "cbrt",
     "hypot", "erf", "erfc", "ndtr", "expit", "logaddexp", "logaddexp2", "logit", "xlogy",
-    "gammaln", "polygamma", "power", "raise_to", "deg2rad", "rad2deg", "remainder",
+    "gammaln", "erfinv", "ndtri", "polygamma", "power", "raise_to", "deg2rad", "rad2deg",
+    "remainder",
 }  # fmt: skip
 EITHER_ZERO = {"maximum", "minimum", "fmax", "fmin"}  # of 0.0 and -0.0, NumPy takes either
 TWICE_MEANT = {  # operands of which the reference is another opinion
     "gammaln": lambda x: (np.abs(x) < 1e-300) & (x != 0),  # log 1/|x|, where SciPy overflows
+    "erfinv": lambda x: x == 0,  # SciPy's forgets the sign of zero
     "real": lambda x: x == 0,  # the rule copies by adding 0
 }
 FLOATS = [r for r in ROWS if floats(r)]

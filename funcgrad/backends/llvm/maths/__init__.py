@@ -19,6 +19,7 @@ from funcgrad.backends.llvm.maths import (
     inverse,
     logarithm,
     powers,
+    quantiles,
     roots,
     sums,
     trigonometric,
@@ -68,6 +69,8 @@ TABLE: dict[str, Entry] = {
     "erf": Entry(errors.erf),
     "erfc": Entry(errors.erfc, widens=True),
     "ndtr": Entry(errors.ndtr, widens=True),
+    "erfinv": Entry(quantiles.erfinv, 3.0, widens=True),
+    "ndtri": Entry(quantiles.ndtri, 4.0, widens=True),
     "gammaln": Entry(gammas.gammaln, 4.0, widens=True),
     "digamma": Entry(gammas.digamma, 4.0, widens=True),
 }
