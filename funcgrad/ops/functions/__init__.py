@@ -4,6 +4,7 @@ from funcgrad.ops.functions import (
     asking,
     creating,
     cumulating,
+    fourier,
     joining,
     nans,
     numerics,
