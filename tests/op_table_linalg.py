@@ -19,6 +19,49 @@ def _projectors(a: Any) -> Any:
 
 row("eigh", Arg((3, 3), "hermitian"), f=_projectors, complex=True, rtol=1e-11, note="projectors")
 
+# -- decompositions ------------------------------------------------------------------------------
+
+
+def _adjoint(x: Any) -> Any:
+    x = ops.conj(x) if x.dtype.kind == "c" else x
+    rank = len(x.shape)
+    return ops.transpose(x, perm=(*range(rank - 2), rank - 1, rank - 2))
+
+
+def _phaseless(full: bool) -> Any:
+    """Singular values, and functions of the vectors that do not know their phases."""
+
+    def f(a: Any) -> Any:
+        u, s, vh = ops.svd(a, full=full)
+        k = s.shape[-1]
+        u, vh = u[..., :k], vh[..., :k, :]
+        row = ops.reshape(s, shape=(*s.shape[:-1], 1, k))
+        return s, (u * ops.sin(row * 0.3)) @ vh, (u[..., :1] @ _adjoint(u[..., :1]))
+
+    return f
+
+
+_TIGHT = {"rtol": 1e-11, "fd": 1e-7}
+for _shape in ((3, 3), (4, 2), (2, 3), (2, 3, 2)):
+    row("svd", Arg(_shape), params={"full": False}, **_TIGHT)
+    for _full in (False, True):
+        row(
+            "svd", Arg(_shape), f=_phaseless(_full), complex=True, note=f"phaseless{_shape}{_full}",
+            **_TIGHT,
+        )  # fmt: skip
+row("svd", Arg((3, 3)), params={"full": True}, **_TIGHT)
+for _shape in ((3, 3), (4, 2), (2, 3), (2, 3, 2)):
+    row("qr", Arg(_shape), complex=True, **_TIGHT, note=str(_shape))
+    row("lu", Arg(_shape), complex=True, **_TIGHT, note=str(_shape))
+row("eig", Arg((3, 3), "matrix"), complex=True, **_TIGHT)
+row("eig", Arg((2, 3, 3), "hermitian"), complex=True, **_TIGHT, note="real")
+for _who, _columns in (("all", None), ("some", (True, False, True))):
+    row(
+        "resolve", Arg((2, 3)), Arg((2, 3), "off"), params={"columns": _columns, "who": _who},
+        complex=True, **_NEAR,
+    )  # fmt: skip
+row("resolve", Arg((2, 3)), Arg((1, 3), "off"), params={"columns": None, "who": "row"}, **_NEAR)
+
 # -- Fourier transforms --------------------------------------------------------------------------
 
 for _inverse in (False, True):

@@ -46,7 +46,7 @@ def ends(rank: int, axis: int, length: int, dtype: Any, special: dict[int, float
     return weights
 
 
-# -- fft: the matrix is symmetric, so the transform is its own transpose ----------------------------
+# -- fft: the matrix is symmetric, so the transform is its own transpose
 
 
 def _fft_value(xp: Any, x: Any, axes: tuple[int, ...], inverse: bool) -> Any:
@@ -65,7 +65,7 @@ fft = structural(
     batch=_fft_batch,
 )  # fmt: skip
 
-# -- rfft: the first half of the fft of real numbers ------------------------------------------------
+# -- rfft: the first half of the fft of real numbers
 # <ct, rfft(t)> = Re sum_k ct_k sum_j t_j w^(jk): the real part of the fft of ct, filled with zeros.
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.linalg._linalg import EighResult, SlogdetResult
 
 from funcgrad.errors import NotTraceableError, ShapeError
+from funcgrad.ops import decompositions, linalg
 from funcgrad.ops import elementwise as e
-from funcgrad.ops import linalg
 from funcgrad.ops.dot import dot_general
 from funcgrad.ops.families import ops
 from funcgrad.ops.products import adjoint, array, matmul, ravel
@@ -38,7 +38,7 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Any:
 def eigh(a: Any, UPLO: str = "L") -> Any:
     if UPLO.upper() not in ("L", "U"):
         raise ValueError("UPLO argument must be 'L' or 'U'")
-    return EighResult(*linalg.eigh(a, lower=UPLO.upper() == "L"))
+    return EighResult(*decompositions.eigh(a, lower=UPLO.upper() == "L"))
 
 
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
