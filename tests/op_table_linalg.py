@@ -62,6 +62,20 @@ for _who, _columns in (("all", None), ("some", (True, False, True))):
     )  # fmt: skip
 row("resolve", Arg((2, 3)), Arg((1, 3), "off"), params={"columns": None, "who": "row"}, **_NEAR)
 
+# -- functions of matrices -----------------------------------------------------------------------
+
+for _name, _domain in (("expm", "real"), ("logm", "spd"), ("sqrtm", "spd")):
+    for _count in (0, 1):
+        for _lead in ((), (2,)):
+            row(
+                "matrix_function", Arg((*_lead, 3, 3), _domain), *[Arg((3, 3))] * _count,
+                params={"name": _name}, complex=True, note=f"{_count}{_lead}", **_TIGHT,
+            )  # fmt: skip
+row("sylvester", Arg((3, 3), "spd"), Arg((2, 2), "spd"), Arg((3, 2)), complex=True, **_TIGHT)
+row("sylvester", Arg((2, 2), "spd"), Arg((2, 2), "spd"), Arg((2, 2, 2)), note="lead", **_TIGHT)
+for _shape in ((3, 3), (4, 2), (2, 3), (2, 3, 2)):
+    row("pinv", Arg(_shape), 1e-15, complex=True, note=str(_shape), **_TIGHT)
+
 # -- Fourier transforms --------------------------------------------------------------------------
 
 for _inverse in (False, True):
