@@ -37,9 +37,9 @@ class Arg(NamedTuple):
     @property
     def fixed(self) -> Any:
         """The dtype that does not follow the row's: integers and truth values."""
-        return {"int": np.int64, "count": np.int64, "bool": np.bool_}.get(self.domain) or (
-            np.int64 if self.domain.startswith("index") else None
-        )
+        return {"int": np.int64, "count": np.int64, "pivots": np.int64, "bool": np.bool_}.get(
+            self.domain
+        ) or (np.int64 if self.domain.startswith("index") else None)
 
 
 class Row(NamedTuple):

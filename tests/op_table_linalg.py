@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import numpy as np
+
 from funcgrad.ops.families import ops
-from tests.op_table import Arg, row
+from tests.op_table import DOMAINS, Arg, row
 
 _LINEAR = {"complex": True, "analytic": True}
 _NEAR = {"rtol": 1e-12}
+DOMAINS["pivots"] = lambda rng, shape: rng.integers(np.arange(shape[-1]), shape[-1], shape)
 
 
 def _projectors(a: Any) -> Any:
@@ -55,6 +58,8 @@ for _shape in ((3, 3), (4, 2), (2, 3), (2, 3, 2)):
     row("lu", Arg(_shape), complex=True, **_TIGHT, note=str(_shape))
 row("eig", Arg((3, 3), "matrix"), complex=True, **_TIGHT)
 row("eig", Arg((2, 3, 3), "hermitian"), complex=True, **_TIGHT, note="real")
+row("row_order", Arg((2, 3), "pivots"), params={"rows": 4})
+row("column_order", Arg((2, 3)))
 for _who, _columns in (("all", None), ("some", (True, False, True))):
     row(
         "resolve", Arg((2, 3)), Arg((2, 3), "off"), params={"columns": _columns, "who": _who},
@@ -75,6 +80,12 @@ row("sylvester", Arg((3, 3), "spd"), Arg((2, 2), "spd"), Arg((3, 2)), complex=Tr
 row("sylvester", Arg((2, 2), "spd"), Arg((2, 2), "spd"), Arg((2, 2, 2)), note="lead", **_TIGHT)
 for _shape in ((3, 3), (4, 2), (2, 3), (2, 3, 2)):
     row("pinv", Arg(_shape), 1e-15, complex=True, note=str(_shape), **_TIGHT)
+
+for _lower, _upper, _note in ((1, 2, ""), (0, 1, ""), (2, 0, "batch")):
+    row(
+        "solve_banded", Arg((*(2,) * bool(_note), _lower + _upper + 1, 4), "above"), Arg((4, 2)),
+        params={"lower": _lower, "upper": _upper}, complex=True, note=_note, **_TIGHT,
+    )  # fmt: skip
 
 # -- Fourier transforms --------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from funcgrad.errors import ShapeError
+from funcgrad.errors import NotTraceableError, ShapeError
 from funcgrad.ir.avals import Aval, array_aval
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.degenerate import column, evenly, negligible, resolve, rotation, row
@@ -18,6 +18,7 @@ from funcgrad.ops.einsum import diagonal
 from funcgrad.ops.families import define, like, ops
 from funcgrad.ops.linalg import inv, triangular_solve
 from funcgrad.ops.matrices import (
+    alone,
     diagonal_mask,
     each_alone,
     hermitian,
@@ -32,7 +33,7 @@ from funcgrad.ops.products import adjoint, matmul, matrix_transpose
 from funcgrad.ops.reductions import reduce_sum
 from funcgrad.ops.shaping import ALL, broadcast_to, concatenate, iota, pad
 
-__all__ = ["eig", "eigh", "lu", "qr", "svd"]
+__all__ = ["column_order", "eig", "eigh", "left", "lu", "qr", "row_order", "svd"]
 
 
 def matrix_shape(who: str, a: Aval) -> tuple[int, ...]:
@@ -267,26 +268,17 @@ qr = define(
 
 def _lu_type(a: Aval) -> tuple[Aval, ...]:
     *lead, m, n = matrix_shape("lu", a)
-    return (
-        array_aval((*lead, m, n), lapack_dtype(a)),
-        array_aval((*lead, min(m, n)), np.dtype(np.int32)),
-        array_aval((*lead, m), np.dtype(np.intp)),
-    )
+    pivots = array_aval((*lead, min(m, n)), np.dtype(np.int32))
+    return array_aval((*lead, m, n), lapack_dtype(a)), pivots
 
 
 def _lu_value(xp: Any, a: Any) -> Any:
-    """The factors, the exchanges one after the other, and the order of rows they make."""
     *lead, m, n = a.shape
     packed = xp.array(a, dtype=a.dtype if a.dtype.kind in "fc" else np.float64)
     pivots = xp.empty((*lead, min(m, n)), np.int32)
-    order = np.empty((*lead, m), np.intp)
     for k in np.ndindex(*lead) if a.size else ():
         packed[k], pivots[k] = _factored(xp, packed[k])
-    for k in np.ndindex(*lead):
-        order[k] = np.arange(m)
-        for i, j in enumerate(pivots[k].tolist()):
-            order[k][i], order[k][j] = order[k][j], order[k][i]
-    return packed, pivots, xp.asarray(order)
+    return packed, pivots
 
 
 def _factored(xp: Any, a: Any) -> Any:
@@ -301,11 +293,12 @@ def _factored(xp: Any, a: Any) -> Any:
 
 
 def _lu_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
-    z, _, order = outs
+    z, pivots = outs
     m, n = z.shape[-2:]
     k = min(m, n)
     if k == 0:
-        return None, None, None
+        return None, None
+    order = row_order(pivots, rows=m)
     moved = ops.take_along(
         like(tangents[0], z.aval), broadcast_to(column(order), shape=z.shape), axis=z.ndim - 2
     )
@@ -322,7 +315,7 @@ def _lu_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
     strict = _strict(m, n)
     below = matmul(lower, keep(strict, both))
     above = matmul(e.select(strict, z.dtype.type(0), both), upper)
-    return e.add(below, above), None, None
+    return e.add(below, above), None
 
 
 def _strict(m: int, n: int) -> Any:
@@ -334,4 +327,46 @@ def _strict(m: int, n: int) -> Any:
 lu = define(
     "lu", type=_lu_type, value=_lu_value, jvp=_lu_jvp, batch=each_alone("lu"), multiple=True,
 )  # fmt: skip
-"""(packed factors, row exchanges, order of rows): ``a[order] = L @ U``."""
+"""(packed factors, row exchanges); ``row_order`` makes the order with ``a[order] = L @ U``."""
+
+
+def _row_order_value(xp: Any, pivots: Any, rows: int) -> Any:
+    *lead, count = pivots.shape
+    exchanges = pivots if xp is np else pivots.get()
+    order = np.empty((*lead, rows), np.intp)
+    order[...] = np.arange(rows)
+    for i in range(count):
+        at = np.expand_dims(exchanges[..., i], -1).astype(np.intp)
+        moved = np.take_along_axis(order, at, -1)
+        np.put_along_axis(order, at, order[..., i : i + 1], -1)
+        order[..., i : i + 1] = moved
+    return xp.asarray(order)
+
+
+row_order = define(
+    "row_order", type=lambda x, rows: array_aval((*x.shape[:-1], rows), np.dtype(np.intp)),
+    value=_row_order_value, batch=alone("row_order"),
+)  # fmt: skip
+"""The order of rows that exchanges, one after the other, end in."""
+
+
+def _pivoted_value(xp: Any, a: Any) -> Any:
+    if xp is not np:
+        raise NotTraceableError(
+            "qr: CuPy has none with pivoting; move the matrix to the host first"
+        )
+    from scipy.linalg import qr
+
+    order = np.empty((*a.shape[:-2], a.shape[-1]), np.int32)
+    for k in np.ndindex(*a.shape[:-2]):
+        order[k] = qr(a[k], mode="r", pivoting=True)[-1]
+    return order
+
+
+column_order = define(
+    "column_order", type=lambda a: array_aval(
+        (*matrix_shape("qr", a)[:-2], a.shape[-1]), np.dtype(np.int32)
+    ),
+    value=_pivoted_value, batch=alone("column_order"),
+)  # fmt: skip
+"""The order of columns of a rank-revealing qr, the largest remaining column first."""

@@ -19,8 +19,26 @@ from funcgrad.ops.functions.shaping import roll
 from funcgrad.ops.shaping import ALL
 
 __all__ = [
-    "fft", "fft2", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft",
-    "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftn", "scaled", "sized",
+    "axes_and_lengths",
+    "fft",
+    "fft2",
+    "fftn",
+    "fftshift",
+    "hfft",
+    "ifft",
+    "ifft2",
+    "ifftn",
+    "ifftshift",
+    "ihfft",
+    "irfft",
+    "irfft2",
+    "irfftn",
+    "rfft",
+    "rfft2",
+    "rfftn",
+    "scaled",
+    "sized",
+    "swapped",
 ]  # fmt: skip
 
 _POWERS = {
@@ -53,7 +71,7 @@ def sized(x: Any, axis: int, length: int | None) -> Any:
     return x if n == x.shape[axis] else filled(x, axis, n)
 
 
-def _shape(x: Any, s: Any, axes: Any) -> tuple[list[int], list[int | None]]:
+def axes_and_lengths(x: Any, s: Any, axes: Any) -> tuple[list[int], list[int | None]]:
     """The axes of a transform in several dimensions, and the length along each."""
     rank = len(x.shape)
     if s is None:
@@ -68,7 +86,7 @@ def _shape(x: Any, s: Any, axes: Any) -> tuple[list[int], list[int | None]]:
 
 def _many(x: Any, s: Any, axes: Any, norm: Any, inverse: bool) -> Any:
     x = array_of(x)
-    chosen, lengths = _shape(x, s, axes)
+    chosen, lengths = axes_and_lengths(x, s, axes)
     for axis, n in zip(chosen, lengths, strict=True):
         x = sized(x, axis, n)
     if len(set(chosen)) < len(chosen):  # an axis that is named twice is transformed twice
@@ -142,15 +160,15 @@ def hfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = Non
     """The fft of a sequence of which half is given, since the rest mirrors it: real numbers."""
     x = array_of(a)
     n = 2 * (x.shape[axis] - 1) if n is None else int(n)
-    return irfft(ops.conj(x), n, axis, _swapped(norm))
+    return irfft(ops.conj(x), n, axis, swapped(norm))
 
 
 @covers(np.fft.ihfft)
 def ihfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
-    return ops.conj(rfft(a, n, axis, _swapped(norm)))
+    return ops.conj(rfft(a, n, axis, swapped(norm)))
 
 
-def _swapped(norm: Any) -> Any:
+def swapped(norm: Any) -> Any:
     """The norm that the transform the other way has to take."""
     if norm not in _POWERS[True]:
         raise ValueError(f'Invalid norm value {norm}; should be "backward", "ortho" or "forward".')
@@ -160,7 +178,7 @@ def _swapped(norm: Any) -> Any:
 @covers(np.fft.rfftn)
 def rfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Any:
     x = array_of(a)
-    chosen, lengths = _shape(x, s, axes)
+    chosen, lengths = axes_and_lengths(x, s, axes)
     if not chosen:
         raise ValueError("at least 1 axis must be transformed")
     x = rfft(x, lengths[-1], chosen[-1], norm)
@@ -170,7 +188,7 @@ def rfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = 
 @covers(np.fft.irfftn)
 def irfftn(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Any:
     x = array_of(a)
-    chosen, lengths = _shape(x, s, axes)
+    chosen, lengths = axes_and_lengths(x, s, axes)
     if not chosen:
         raise ValueError("at least 1 axis must be transformed")
     x = _each(ifft, x, chosen[:-1], lengths[:-1], norm)
