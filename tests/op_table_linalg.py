@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from funcgrad.ops import banded  # noqa: F401 - its primitive loads with funcgrad.scipy
 from funcgrad.ops.families import ops
 from tests.op_table import DOMAINS, Arg, row
 

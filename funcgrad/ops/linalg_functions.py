@@ -9,7 +9,7 @@ import numpy as np
 from numpy.linalg._linalg import EighResult, EigResult, QRResult, SlogdetResult, SVDResult
 
 from funcgrad.errors import NotTraceableError, ShapeError
-from funcgrad.ops import banded, decompositions, linalg, matrix_functions
+from funcgrad.ops import decompositions, linalg, matrix_functions
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.families import ops
 from funcgrad.ops.functions.common import axis_of, covers
@@ -20,7 +20,7 @@ from funcgrad.ops.reductions import reduce_sum
 from funcgrad.ops.shaping import ALL, reshape, transpose
 
 __all__ = [
-    "banded", "cholesky", "cond", "eig", "eigh", "eigvals", "eigvalsh", "lstsq", "matrix_rank", "pinv", "qr",
+    "cholesky", "cond", "eig", "eigh", "eigvals", "eigvalsh", "lstsq", "matrix_rank", "pinv", "qr",
     "slogdet", "solve", "svd", "svdvals", "tensorinv", "tensorsolve",
 ]  # fmt: skip
 
