@@ -2,8 +2,8 @@
 
 On traced values, factors and solutions have derivatives of any order. Eigenvectors and singular
 vectors of multiple values have none: see ``funcgrad.config.degenerate``; functions of matrices
-(``expm``, ``logm``, ``sqrtm``, ``pinv``, ``polar``) are smooth there. Options that choose a LAPACK driver
-or allow SciPy to overwrite operands change nothing.
+(``expm``, ``logm``, ``sqrtm``, ``pinv``, ``polar``) are smooth there. Options that choose a LAPACK
+driver or allow SciPy to overwrite operands change nothing.
 
 >>> import numpy as np
 >>> from funcgrad import grad

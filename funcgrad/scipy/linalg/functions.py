@@ -16,7 +16,6 @@ def expm(A: Any) -> Any:
     """The sum of A^k / k! of matrices (…, n, n).
 
     >>> import numpy as np
-    >>> import numpy as np
     >>> from funcgrad import jvp
     >>> from funcgrad.scipy.linalg import expm
     >>> jvp(expm, (np.zeros((2, 2)),), (np.array([[0.0, 1.0], [2.0, 0.0]]),))[1]
