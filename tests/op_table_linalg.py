@@ -4,12 +4,17 @@ from typing import Any
 
 import numpy as np
 
-from funcgrad.ops import banded  # noqa: F401 - its primitive loads with funcgrad.scipy
+from funcgrad.ops import banded, schur  # noqa: F401 - these load with funcgrad.scipy
 from funcgrad.ops.families import ops
+from funcgrad.ops.matrices import keep, triangle_mask
 from tests.op_table import DOMAINS, Arg, row
 
 _LINEAR = {"complex": True, "analytic": True}
 _NEAR = {"rtol": 1e-12}
+DOMAINS["triangular"] = lambda rng, shape: (
+    np.triu(rng.normal(size=shape)) + 3 * np.diag(np.arange(shape[-1]))
+)
+DOMAINS["itriangular"] = lambda rng, shape: np.triu(rng.normal(size=shape))
 DOMAINS["pivots"] = lambda rng, shape: rng.integers(np.arange(shape[-1]), shape[-1], shape)
 
 
@@ -59,6 +64,26 @@ for _shape in ((3, 3), (4, 2), (2, 3), (2, 3, 2)):
     row("lu", Arg(_shape), complex=True, **_TIGHT, note=str(_shape))
 row("eig", Arg((3, 3), "matrix"), complex=True, **_TIGHT)
 row("eig", Arg((2, 3, 3), "hermitian"), complex=True, **_TIGHT, note="real")
+row("schur", Arg((3, 3), "hermitian"), **_TIGHT)
+row("schur", Arg((2, 3, 3), "hermitian"), **_TIGHT, note="batch")
+
+
+def _not_below() -> Any:
+    return ops.logical_not(triangle_mask(3, strict=True))
+
+
+def _diagonals(a: Any) -> Any:
+    """What does not depend on the phases of Schur vectors: the span of the first k of them."""
+    t, z = ops.schur(a)
+    return t[0, 0], z[:, :2] @ _adjoint(z[:, :2])
+
+
+row("schur", Arg((3, 3), "hermitian"), f=_diagonals, complex=True, note="phaseless", **_TIGHT)
+for _trans in (False, True):
+    row(
+        "commuted", Arg((3, 3), "triangular"), Arg((2, 3, 3)), complex=True, note=str(_trans),
+        f=lambda t, m, trans=_trans: ops.commuted(keep(_not_below(), t), m, trans=trans), **_TIGHT,
+    )  # fmt: skip
 row("row_order", Arg((2, 3), "pivots"), params={"rows": 4})
 row("column_order", Arg((2, 3)))
 for _who, _columns in (("all", None), ("some", (True, False, True))):

@@ -22,11 +22,7 @@ X = RNG.normal(size=(3, 2))
 V = RNG.normal(size=3)
 W = RNG.normal(size=4)
 BANDS = RNG.uniform(1, 2, size=(4, 5))
-
-
-def mirrored(a, lower=True):
-    """A Hermitian matrix in which one triangle alone is read."""
-    return np.tril(a) if lower else np.triu(a)
+TURN = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
 
 def phases_gone(*vectors):
@@ -128,6 +124,8 @@ CASES = {
     ),
     "eig": (lambda a: linalg.eig(a)[0], [C]),
     "eig b": (lambda a, b: linalg.eigvals(a, b), [C, B]),
+    "schur": (lambda a: linalg.schur(a), [SPD + A / 9]),
+    "schur complex": (lambda a: np.abs(linalg.schur(a, output="complex")[0]), [A]),
     "expm": (lambda a: linalg.expm(a), [C]),
     "expm_frechet": (lambda a, e: linalg.expm_frechet(a, e), [A, B]),
     "expm_frechet alone": (lambda a, e: linalg.expm_frechet(a, e, compute_expm=False), [A, B]),
@@ -252,7 +250,8 @@ ERRORS = [
     (lambda a: linalg.logm(0 * a), np.linalg.LinAlgError, "singular, where logm has no value"),
     (lambda a: linalg.solve_sylvester(a, -a, a), np.linalg.LinAlgError, "common eigenvalue"),
     (lambda a: linalg.qr(a[:, :2]), NotTraceableError, "economic"),
-    (lambda a: linalg.schur(a), NotTraceableError, "schur"),
+    (lambda a: linalg.schur(a, sort="lhp"), NotTraceableError, "sort"),
+    (lambda a: linalg.schur(a @ TURN), DegenerateError, 'output="complex"'),
     (lambda a: linalg.eig(a, left=True), NotTraceableError, "left"),
     (lambda a: linalg.eigh(a, subset_by_value=[0, 1]), NotTraceableError, "subset_by_index"),
     (lambda a: linalg.eigh(a, a, type=4), ValueError, "type=4"),

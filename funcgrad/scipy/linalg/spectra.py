@@ -14,6 +14,7 @@ from funcgrad.ops import decompositions, linalg
 from funcgrad.ops import linalg_functions as numpys
 from funcgrad.ops.matrices import hermitian
 from funcgrad.ops.products import adjoint
+from funcgrad.ops.schur import schur as schur_factors
 from funcgrad.scipy.linalg.factors import triangular
 from funcgrad.scipy.linalg.shared import floats, refused, scipys_linalg
 
@@ -127,9 +128,19 @@ def schur(
     a: Any, output: str = "real", lwork: Any = None, overwrite_a: bool = False, sort: Any = None,
     check_finite: bool = True,
 ) -> Any:  # fmt: skip
-    """Refused on traced values: T and Z are unique up to phases only, and their derivative has as
-    many unknowns as T has numbers."""
-    refused("schur", "the decomposition", "eig, eigvals, sqrtm, logm or expm may do what you need")
+    """(T, Z) with a = Z T Z^H, T upper triangular; complex with ``output="complex"``.
+
+    The phases of Z are held in derivatives. A real T that has a block of two rows, for a pair of
+    complex eigenvalues, has none: that raises DegenerateError, as equal eigenvalues do backwards.
+    """
+    if sort is not None:
+        refused("schur", f"sort={sort!r}", "leave the order to LAPACK")
+    if output not in ("real", "complex", "r", "c"):
+        raise ValueError("argument must be 'real', or 'complex'")
+    a = floats(a)
+    if output[0] == "c" and a.dtype.kind != "c":
+        a = a.astype(np.result_type(a.dtype, np.complex64))
+    return schur_factors(a)
 
 
 # -- singular values -----------------------------------------------------------------------------
