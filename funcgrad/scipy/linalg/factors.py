@@ -137,7 +137,7 @@ def qr(
         raise ValueError("Mode argument should be one of ['full', 'r', 'economic', 'raw']")
     if mode == "raw" or (mode == "full" and m > n):
         refused("qr", f"mode={mode!r} of shape {a.shape}", 'use mode="economic"')
-    last = ()
+    last: tuple[Any, ...] = ()
     if pivoting:
         order = decompositions.column_order(a)
         index = broadcast_to(decompositions.row(order), shape=a.shape)
