@@ -149,7 +149,7 @@ def _columns_of(ct: Any) -> tuple[bool, ...]:
     return tuple(bool(on) for on in touched.reshape(-1, ct.shape[-1]).any(0))
 
 
-_LIKE_OPERAND = {"negative", "conj", "real", "imag", "convert", "raise_to", "divide", "resolve"}
+_LIKE_OPERAND = {"negative", "conj", "real", "imag", "convert", "divide", "resolve"}
 _SHAPED = {"embed", "transpose", "reshape", "flip", "index", "broadcast_to", "reduce_sum"}
 _SUMS = {"add", "subtract", "complex"}
 
