@@ -6,9 +6,12 @@ so that existing ``except`` clauses keep working.
 
 from __future__ import annotations
 
+import numpy as np
+
 __all__ = [
     "BatchedDecisionError",
     "ConcretizationError",
+    "DegenerateError",
     "DifferentiationError",
     "FuncgradError",
     "ImpureCallError",
@@ -70,6 +73,14 @@ class BatchedDecisionError(FuncgradError, TypeError):
 
 class StructureError(FuncgradError, TypeError):
     """Pytrees, avals or counts that do not match: branches, loop carries, custom rules."""
+
+
+class DegenerateError(FuncgradError, np.linalg.LinAlgError):
+    """A derivative of eigenvectors or singular vectors that are not unique.
+
+    The vectors of a multiple eigenvalue are any basis of its space: they jump as the matrix
+    moves, and have no derivative. ``funcgrad.config.degenerate = "nan"`` gives NaN in its place.
+    """
 
 
 class ImpureCallError(FuncgradError, RuntimeError):

@@ -33,7 +33,8 @@ MUTANTS = [
         ("divide",),
     ),
     Mutant(
-        "funcgrad.ops.linalg:_gaps", "e.subtract(column, row)", "e.subtract(row, column)", ("eigh",)
+        "funcgrad.ops.degenerate:rotation", "e.subtract(row(w), column(w))",
+        "e.subtract(column(w), row(w))", ("eigh",),
     ),
     Mutant("funcgrad.ops.reductions:_extreme_jvp", 'ops.divide(', 'ops.multiply(', ("reduce_max",)),
     Mutant(

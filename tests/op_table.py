@@ -40,7 +40,14 @@ class Arg(NamedTuple):
     @property
     def fixed(self) -> Any:
         """The dtype that does not follow the row's: integers and truth values."""
-        kinds = {"int": "i8", "count": "i8", "bool": "?", "word": "u4", "words": "u8"}
+        kinds = {
+            "int": "i8",
+            "count": "i8",
+            "bool": "?",
+            "pivots": "i8",
+            "word": "u4",
+            "words": "u8",
+        }
         kind = kinds.get(self.domain) or ("i8" if self.domain.startswith("index") else None)
         return kind and np.dtype(kind)
 
@@ -426,13 +433,4 @@ row(
     params={"lower": True, "trans": False, "unit": False},
 )  # fmt: skip
 
-
-def _projectors(a: Any) -> Any:
-    """What does not depend on the phases of eigenvectors."""
-    w, v = ops.eigh(a, lower=True)
-    columns = ops.conj(v) if v.dtype.kind == "c" else v
-    weighted = ops.multiply(v, ops.sin(ops.multiply(w, 0.1)))
-    return w, ops.dot_general(weighted, columns, dims=(((1,), (1,)), ((), ())))
-
-
-row("eigh", Arg((3, 3), "hermitian"), f=_projectors, complex=True, rtol=1e-11, note="projectors")
+from tests import op_table_linalg as _op_table_linalg  # noqa: E402, F401 - more rows

@@ -182,8 +182,17 @@ def test_ill_typed_programs_are_refused(name):
 # -- a GPU's results are NumPy's -----------------------------------------------------------------
 
 
+HOST_ONLY = {"schur", "commuted", "column_order", "solve_banded", "sylvester", "eig"}
+"""Primitives that CuPy (eig: some of its versions) has no function for: they raise there."""
+
+
+def on_device(row):
+    named = row.params.get("name", "")
+    return row.prim not in HOST_ONLY and named not in ("logm", "sqrtm")
+
+
 @pytest.mark.gpu
-@pytest.mark.parametrize("row, dtype", cases(np.float64, np.complex128))
+@pytest.mark.parametrize("row, dtype", cases(np.float64, np.complex128, keep=on_device))
 def test_gpu_agrees(row, dtype):
     import cupy
 

@@ -1,4 +1,4 @@
-"""Linear algebra: solve, triangular_solve, cholesky, inv, det, slogdet, eigh.
+"""Linear algebra: solve, triangular_solve, cholesky, inv, det, slogdet.
 
 All work on the last two axes; axes before them are batch axes, so batching a rule is lining up
 ranks. In the derivations dA is the tangent of A, and ^T is the transpose *without* conjugation.
@@ -13,83 +13,31 @@ import numpy as np
 from funcgrad.errors import ShapeError
 from funcgrad.ir.avals import Aval, array_aval, broadcast_shapes
 from funcgrad.ops import elementwise as e
-from funcgrad.ops.einsum import diagonal
-from funcgrad.ops.families import ct_like, define, known_aval, lead, like, ops, result_dtype
+from funcgrad.ops.families import ct_like, define, like, ops
 from funcgrad.ops.families import total as sum_terms
-from funcgrad.ops.products import adjoint, matmul, matrix_transpose
+from funcgrad.ops.matrices import (
+    alone,
+    by_name,
+    diagonal_mask,
+    each_alone,
+    hermitian,
+    keep,
+    lapack_dtype,
+    lined,
+    place,
+    real_dtype,
+    same_type,
+    square,
+    triangle_mask,
+)
+from funcgrad.ops.products import matmul, matrix_transpose
 from funcgrad.ops.reductions import reduce_sum
 from funcgrad.ops.shaping import iota, reshape, transpose
 
-__all__ = ["cholesky", "cofactor", "det", "eigh", "inv", "slogdet", "solve", "triangular_solve"]
+__all__ = ["cholesky", "cofactor", "det", "inv", "slogdet", "solve", "triangular_solve"]
 
 MINORS = 6
 """Up to this size the cofactors are differentiated through minors, right at every matrix."""
-
-# -- shared --------------------------------------------------------------------------------------
-
-
-def _inexact(*avals: Aval) -> Any:
-    """LAPACK's dtype: integers count as float64, float32 stays what it is."""
-    dtype = result_dtype(*avals)
-    return dtype if dtype.kind in "fc" else np.dtype(np.float64)
-
-
-def _real(dtype: Any) -> Any:
-    return np.empty(0, dtype).real.dtype
-
-
-def _square(who: str, a: Aval) -> tuple[int, ...]:
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise ShapeError(f"{who}: the last two axes must be a square matrix, not shape {a.shape}")
-    return a.shape
-
-
-def _same_type(who: str) -> Any:
-    return lambda a, **params: array_aval(_square(who, a), _inexact(a))
-
-
-def _call(name: str) -> Any:
-    """The function of this name in ``numpy.linalg`` or ``cupy.linalg``."""
-    return lambda xp, a: getattr(xp.linalg, name)(a)
-
-
-def _alone(name: str) -> Any:
-    """Batching of one operand: its batch axis is one more leading axis."""
-    return lambda size, xs, batched, **params: (getattr(ops, name)(xs[0], **params), True)
-
-
-def _each_alone(name: str) -> Any:
-    def batch(size: int, xs: Any, batched: Any, **params: Any) -> Any:
-        outs = getattr(ops, name)(xs[0], **params)
-        return outs, (True,) * len(outs)
-
-    return batch
-
-
-def _eye(n: int) -> Any:
-    """The mask of the diagonal of an n by n matrix."""
-    return e.equal(_place(n, 0), _place(n, 1))
-
-
-def _place(n: int, axis: int) -> Any:
-    return iota(shape=(n, n), axis=axis, dtype=np.dtype(np.intp))
-
-
-def _below(n: int, lower: bool = True, strict: bool = False) -> Any:
-    """The mask of one triangle of an n by n matrix."""
-    row, column = _place(n, 0), _place(n, 1)
-    compare = e.greater if strict else e.greater_equal
-    return compare(row, column) if lower else compare(column, row)
-
-
-def _keep(mask: Any, x: Any) -> Any:
-    return e.select(mask, x, known_aval(x).dtype.type(0))
-
-
-def _lined(xs: Any, batched: Any) -> list[Any]:
-    """Batched operands whose own axes all have the same rank."""
-    ranks = [len(x.shape) - b for x, b in zip(xs, batched, strict=True)]
-    return [lead(x, max(ranks)) if b else x for x, b in zip(xs, batched, strict=True)]
 
 
 def _solve_batch(name: str) -> Any:
@@ -97,7 +45,7 @@ def _solve_batch(name: str) -> Any:
         a, b = xs
         prim = getattr(ops, name)
         if batched[0] or len(a.shape) != 2 or len(b.shape) != 3:
-            return prim(*_lined(xs, batched), **params), True
+            return prim(*lined(xs, batched), **params), True
         # one matrix, many right-hand sides: they stand side by side, and one call solves them
         _, n, k = b.shape
         side = reshape(transpose(b, perm=(1, 0, 2)), shape=(n, size * k))
@@ -109,11 +57,11 @@ def _solve_batch(name: str) -> Any:
 
 def _solve_type(who: str) -> Any:
     def rule(a: Aval, b: Aval, **params: Any) -> Aval:
-        _square(who, a)
+        square(who, a)
         shape = broadcast_shapes(a.shape[:-2], b.shape[:-2]) if b.ndim >= 2 else None
         if shape is None or a.shape[-1] != b.shape[-2]:
             raise ShapeError(f"{who}: shapes {a.shape} and {b.shape} do not fit")
-        return array_aval((*shape, *b.shape[-2:]), _inexact(a, b))
+        return array_aval((*shape, *b.shape[-2:]), lapack_dtype(a, b))
 
     return rule
 
@@ -177,7 +125,7 @@ def _triangular_jvp(
     (a, _), (da, db), z = primals, tangents, outs[0]
     moved = None
     if da is not None:
-        da = _keep(_below(a.shape[-1], lower, strict=unit), da)
+        da = keep(triangle_mask(a.shape[-1], lower, strict=unit), da)
         moved = e.negative(matmul(matrix_transpose(da) if trans else da, z))
     right = sum_terms([None if db is None else like(db, z.aval), moved])
     return (like(triangular_solve(a, right, lower=lower, trans=trans, unit=unit), z.aval),)
@@ -204,22 +152,14 @@ def _inv_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
     return (e.negative(matmul(matmul(z, da), z)),)
 
 
-inv = define("inv", type=_same_type("inv"), value=_call("inv"), jvp=_inv_jvp,
-             batch=_alone("inv"), eager=True)  # fmt: skip
+inv = define("inv", type=same_type("inv"), value=by_name("inv"), jvp=_inv_jvp,
+             batch=alone("inv"), eager=True)  # fmt: skip
 
 # -- cholesky: A = L L^H, and only the lower triangle of A is read -------------------------------
 # dA = dL L^H + L dL^H. With S = L^-1 dA L^-H = L^-1 dL + (L^-1 dL)^H, whose first term is lower
 # triangular with a real diagonal: L^-1 dL is the lower triangle of S with half its diagonal.
 # dA is what the reading makes of the tangent: its lower triangle, mirrored. S is found from the
 # left by L^-1, and from the right by S^T = conj(L)^-1 (L^-1 dA)^T.
-
-
-def hermitian(t: Any, lower: bool = True) -> Any:
-    """The Hermitian matrix that a routine sees which reads only one triangle of ``t``."""
-    n = t.shape[-1]
-    part = _keep(_below(n, lower, strict=True), t)
-    middle = _keep(_eye(n), like(e.real(t), known_aval(t)) if t.dtype.kind == "c" else t)
-    return e.add(e.add(part, adjoint(part)), middle)
 
 
 def _cholesky_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
@@ -231,13 +171,13 @@ def _cholesky_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
     conj = e.conj(z) if z.dtype.kind == "c" else z
     s = matrix_transpose(triangular_solve(conj, matrix_transpose(half), **options))
     number = z.dtype.type
-    weight = e.select(_eye(n), number(0.5), number(1))
-    return (matmul(z, _keep(_below(n), e.multiply(s, weight))),)
+    weight = e.select(diagonal_mask(n), number(0.5), number(1))
+    return (matmul(z, keep(triangle_mask(n), e.multiply(s, weight))),)
 
 
 cholesky = define(
-    "cholesky", type=_same_type("cholesky"), value=_call("cholesky"), jvp=_cholesky_jvp,
-    batch=_alone("cholesky"), eager=True,
+    "cholesky", type=same_type("cholesky"), value=by_name("cholesky"), jvp=_cholesky_jvp,
+    batch=alone("cholesky"), eager=True,
 )  # fmt: skip
 
 # -- det: d det A = sum of cofactors * dA, at singular matrices too ------------------------------
@@ -250,8 +190,8 @@ def _det_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
 
 
 det = define(
-    "det", type=lambda a: array_aval(_square("det", a)[:-2], _inexact(a)), value=_call("det"),
-    jvp=_det_jvp, batch=_alone("det"),
+    "det", type=lambda a: array_aval(square("det", a)[:-2], lapack_dtype(a)), value=by_name("det"),
+    jvp=_det_jvp, batch=alone("det"),
 )  # fmt: skip
 
 # The cofactors by A = U S V^H: adj(A) = adj(V^H) adj(S) adj(U), where adj(S) holds the products
@@ -288,7 +228,7 @@ def _cofactor_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
     if n <= MINORS:
         parts = _minors(a), _minors(da)
         slopes = reduce_sum(e.multiply(cofactor(parts[0]), parts[1]), axes=(z.ndim, z.ndim + 1))
-        odd = e.remainder(e.add(_place(n, 0), _place(n, 1)), 2)
+        odd = e.remainder(e.add(place(n, 0), place(n, 1)), 2)
         return (e.select(e.equal(odd, 1), e.negative(slopes), slopes),)
     inverse, adjugate = inv(a), matrix_transpose(z)
     slope = reduce_sum(e.multiply(z, da), axes=(z.ndim - 2, z.ndim - 1))
@@ -308,18 +248,18 @@ def _left_out(a: Any, n: int, axis: int) -> Any:
     """(…, n, …) -> (…, n, n - 1): behind all axes, for each k, the entries of the axis but k."""
     shape = (n, n - 1)
     k = iota(shape=shape, axis=0, dtype=np.dtype(np.intp))
-    place = iota(shape=shape, axis=1, dtype=np.dtype(np.intp))
-    place = e.select(e.greater_equal(place, k), e.add(place, 1), place)
+    column = iota(shape=shape, axis=1, dtype=np.dtype(np.intp))
+    column = e.select(e.greater_equal(column, k), e.add(column, 1), column)
     rank = a.ndim
     perm = (*(i for i in range(rank) if i != axis), axis)
     a = transpose(a, perm=perm)
     items = ((None, None, None),) * (rank - 1) + ("array",)
-    return ops.gather(a, place, items=items)
+    return ops.gather(a, column, items=items)
 
 
 cofactor = define(
-    "cofactor", type=_same_type("cofactor"), value=_cofactor_value, jvp=_cofactor_jvp,
-    batch=_alone("cofactor"),
+    "cofactor", type=same_type("cofactor"), value=_cofactor_value, jvp=_cofactor_jvp,
+    batch=alone("cofactor"),
 )  # fmt: skip
 """The matrix of cofactors: the derivative of ``det``."""
 
@@ -328,8 +268,8 @@ cofactor = define(
 
 
 def _slogdet_type(a: Aval) -> tuple[Aval, Aval]:
-    shape, dtype = _square("slogdet", a)[:-2], _inexact(a)
-    return array_aval(shape, dtype), array_aval(shape, _real(dtype))
+    shape, dtype = square("slogdet", a)[:-2], lapack_dtype(a)
+    return array_aval(shape, dtype), array_aval(shape, real_dtype(dtype))
 
 
 def _slogdet_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
@@ -343,49 +283,6 @@ def _slogdet_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
 
 
 slogdet = define(
-    "slogdet", type=_slogdet_type, value=_call("slogdet"), jvp=_slogdet_jvp,
-    batch=_each_alone("slogdet"), multiple=True,
-)  # fmt: skip
-
-# -- eigh: A V = V diag(w), and only one triangle of A is read -----------------------------------
-# With M = V^H dA V:  dw_i = M_ii,  dV = V (F * M),  F_ij = 1 / (w_j - w_i), F_ii = 0.
-# Eigenvectors of one multiple eigenvalue are any basis of their space, and have no derivative:
-# there F is 0, and what does not depend on the choice of the basis (the sum of these eigenvalues,
-# their projector) has its right first derivative.
-
-
-def _eigh_type(a: Aval, lower: bool) -> tuple[Aval, Aval]:
-    shape, dtype = _square("eigh", a), _inexact(a)
-    return array_aval(shape[:-1], _real(dtype)), array_aval(shape, dtype)
-
-
-def _eigh_value(xp: Any, a: Any, lower: bool) -> Any:
-    return tuple(xp.linalg.eigh(a, UPLO="L" if lower else "U"))
-
-
-def _eigh_jvp(primals: Any, tangents: Any, outs: Any, lower: bool) -> Any:
-    w, v = outs
-    da = hermitian(like(tangents[0], v.aval), lower)
-    m = matmul(matmul(adjoint(v), da), v)
-    middle = diagonal(m, 0, m.ndim - 2, m.ndim - 1)
-    return like(e.real(middle), w.aval), matmul(v, e.multiply(_gaps(w), m))
-
-
-def _gaps(w: Any) -> Any:
-    """F: 1 / (w_j - w_i), and 0 where both count as one eigenvalue."""
-    n = w.shape[-1]
-    row, column = reshape(w, shape=(*w.shape, 1)), reshape(w, shape=(*w.shape[:-1], 1, n))
-    gap = e.subtract(column, row)
-    number = w.dtype.type
-    if n == 0:
-        return gap
-    largest = ops.reduce_max(e.absolute(w), axes=(w.ndim - 1,))
-    bound = e.multiply(largest, number(8 * n * np.finfo(w.dtype).eps))
-    same = e.less_equal(e.absolute(gap), reshape(bound, shape=(*bound.shape, 1, 1)))
-    return e.select(same, number(0), e.divide(number(1), e.select(same, number(1), gap)))
-
-
-eigh = define(
-    "eigh", type=_eigh_type, value=_eigh_value, jvp=_eigh_jvp, batch=_each_alone("eigh"),
-    multiple=True, eager=True,
+    "slogdet", type=_slogdet_type, value=by_name("slogdet"), jvp=_slogdet_jvp,
+    batch=each_alone("slogdet"), multiple=True,
 )  # fmt: skip

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.linalg._linalg import EighResult, SlogdetResult
+from numpy.linalg._linalg import EighResult, EigResult, QRResult, SlogdetResult, SVDResult
 
 from funcgrad.errors import NotTraceableError, ShapeError
+from funcgrad.ops import decompositions, linalg, matrix_functions
 from funcgrad.ops import elementwise as e
-from funcgrad.ops import linalg
-from funcgrad.ops.dot import dot_general
 from funcgrad.ops.families import ops
-from funcgrad.ops.products import adjoint, array, matmul, ravel
+from funcgrad.ops.functions.common import axis_of, covers
+from funcgrad.ops.matrices import hermitian as mirrored
+from funcgrad.ops.norms import norm
+from funcgrad.ops.products import adjoint, array, matmul
 from funcgrad.ops.reductions import reduce_sum
-from funcgrad.ops.shaping import reshape
-from funcgrad.trace.dispatch import functions
+from funcgrad.ops.shaping import ALL, reshape, transpose
+
+__all__ = [
+    "cholesky", "cond", "eig", "eigh", "eigvals", "eigvalsh", "lstsq", "matrix_rank", "pinv", "qr",
+    "slogdet", "solve", "svd", "svdvals", "tensorinv", "tensorsolve",
+]  # fmt: skip
+
+covers(np.linalg.inv)(lambda a: linalg.inv(array(a)))
+covers(np.linalg.det)(lambda a: linalg.det(array(a)))
 
 
+@covers(np.linalg.slogdet)
+def slogdet(a: Any) -> Any:
+    return SlogdetResult(*linalg.slogdet(array(a)))
+
+
+@covers(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
     """A vector b is one column; otherwise b holds columns, as in NumPy 2."""
     a, b = array(a), array(b)
@@ -29,163 +45,175 @@ def solve(a: Any, b: Any) -> Any:
     return linalg.solve(a, b)
 
 
+@covers(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    a, b = array(a), array(b)
+    rank = len(a.shape)
+    last = [axis_of(k, rank) for k in axes or ()]
+    a = transpose(a, perm=(*(i for i in range(rank) if i not in last), *last))
+    shape = tuple(a.shape[len(b.shape) :])
+    n = prod(shape)
+    if prod(a.shape) != n * n or prod(b.shape) != n:
+        raise np.linalg.LinAlgError(f"tensorsolve: shapes {a.shape} and {b.shape} do not fit")
+    return reshape(solve(reshape(a, shape=(n, n)), reshape(b, shape=(n,))), shape=shape)
+
+
+@covers(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    a = array(a)
+    if ind <= 0:
+        raise ValueError("Invalid ind argument.")
+    left, right = tuple(a.shape[:ind]), tuple(a.shape[ind:])
+    inverse = linalg.inv(reshape(a, shape=(prod(left), prod(right))))
+    return reshape(inverse, shape=(*right, *left))
+
+
+# -- decompositions ------------------------------------------------------------------------------
+
+
+@covers(np.linalg.cholesky)
 def cholesky(a: Any, /, *, upper: bool = False) -> Any:
     """The upper factor is the adjoint of the lower factor of the adjoint: it reads the upper
     triangle, as NumPy's does."""
+    a = array(a)
     return adjoint(linalg.cholesky(adjoint(a))) if upper else linalg.cholesky(a)
 
 
+@covers(np.linalg.qr)
+def qr(a: Any, mode: str = "reduced") -> Any:
+    a = array(a)
+    if mode not in ("reduced", "complete", "r", "raw"):
+        raise ValueError(f"Unrecognized mode '{mode}'")
+    if mode == "raw" or (mode == "complete" and a.shape[-2] > a.shape[-1]):
+        raise NotTraceableError(
+            f"qr: mode={mode!r} of shape {a.shape} is not covered on traced values: what it adds "
+            'to mode="reduced" is no function of the column space of a; use mode="reduced"'
+        )
+    q, r = decompositions.qr(a)
+    return r if mode == "r" else QRResult(q, r)
+
+
+@covers(np.linalg.eigh)
 def eigh(a: Any, UPLO: str = "L") -> Any:
     if UPLO.upper() not in ("L", "U"):
         raise ValueError("UPLO argument must be 'L' or 'U'")
-    return EighResult(*linalg.eigh(a, lower=UPLO.upper() == "L"))
+    return EighResult(*decompositions.eigh(array(a), lower=UPLO.upper() == "L"))
 
 
+@covers(np.linalg.eigvalsh)
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     return eigh(a, UPLO).eigenvalues
 
 
-def slogdet(a: Any) -> Any:
-    return SlogdetResult(*linalg.slogdet(a))
+@covers(np.linalg.eig)
+def eig(a: Any) -> Any:
+    """Complex in any case: whether they are real is known from their values only."""
+    return EigResult(*decompositions.eig(array(a)))
 
 
-# -- norms ---------------------------------------------------------------------------------------
+@covers(np.linalg.eigvals)
+def eigvals(a: Any) -> Any:
+    return eig(a).eigenvalues
 
 
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """Vector and matrix norms. At 0 the gradient of a norm is 0, its shortest subgradient."""
-    x = array(x)
-    if x.dtype.kind not in "fc":
-        x = e.convert(x, dtype=np.dtype(np.float64))
-    rank = len(x.shape)
-    if axis is None:
-        if ord is None:
-            out = _two(ravel(x), (0,))
-            return reshape(out, shape=(1,) * rank) if keepdims else out
-        axes = tuple(range(rank))
+@covers(np.linalg.svd)
+def svd(
+    a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+) -> Any:
+    a = array(a)
+    if hermitian:
+        found = _hermitian_svd(a)
     else:
-        axes = tuple(a % rank for a in (axis if isinstance(axis, tuple) else (axis,)))
-    if len(axes) == 1:
-        out = _vector_norm(x, ord, axes)
-    elif len(axes) == 2:
-        out = _matrix_norm(x, ord, axes)
-    else:
-        raise ValueError("Improper number of dimensions to norm.")
-    if keepdims:
-        out = reshape(out, shape=tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
-    return out
+        found = SVDResult(*decompositions.svd(a, full=bool(full_matrices and compute_uv)))
+    return found if compute_uv else found.S
 
 
-def _sorted(axes: Any) -> tuple[int, ...]:
-    return tuple(sorted(axes))
+def _hermitian_svd(a: Any) -> Any:
+    """From the eigenvalues: the largest sizes first, their signs in the right vectors."""
+    w, v = decompositions.eigh(a, lower=True)
+    size, axis = e.absolute(w), len(w.shape) - 1
+    order = ops.flip(ops.argsort(size, axis=axis), axes=(axis,))
+    row = reshape(order, shape=(*order.shape[:-1], 1, order.shape[-1]))
+    v = ops.take_along(v, ops.broadcast_to(row, shape=tuple(v.shape)), axis=axis + 1)
+    sign = ops.take_along(e.copysign(1.0, w), order, axis=axis)
+    sign = e.convert(reshape(sign, shape=tuple(row.shape)), dtype=w.dtype)
+    return SVDResult(v, ops.take_along(size, order, axis=axis), adjoint(e.multiply(v, sign)))
 
 
-def _two(x: Any, axes: Any) -> Any:
-    """sqrt of the sum of squares, whose slope at 0 is 0 and not infinite."""
-    if x.dtype.kind == "c":
-        squares = e.add(e.square(e.real(x)), e.square(e.imag(x)))
-        return _root(reduce_sum(squares, axes=_sorted(axes)))
-    if len(x.shape) == 1:
-        return _root(dot_general(x, x, dims=(((0,), (0,)), ((), ()))))
-    return _root(reduce_sum(e.square(x), axes=_sorted(axes)))
+@covers(np.linalg.svdvals)
+def svdvals(x: Any, /) -> Any:
+    return svd(x, compute_uv=False)
 
 
-def _root(s: Any, power: float = 0.5) -> Any:
-    """s^power, with slope 0 where s is 0: the root there is taken of 1, and then dropped."""
-    number = s.dtype.type
-    zero = e.equal(s, 0)
-    root = e.raise_to(e.select(zero, number(1), s), exponent=power)
-    return e.select(zero, number(0), root)
+# -- what singular values tell -------------------------------------------------------------------
 
 
-def _vector_norm(x: Any, ord: Any, axes: Any) -> Any:
-    if ord is None or ord == 2:
-        return _two(x, axes)
-    if isinstance(ord, str):
-        raise ValueError(f"Invalid norm order '{ord}' for vectors")
-    if ord == 0:
-        hit = e.convert(e.not_equal(x, 0), dtype=np.empty(0, x.dtype).real.dtype)
-        return reduce_sum(hit, axes=axes)
-    size = e.absolute(x)
-    if ord == np.inf:
-        return ops.reduce_max(size, axes=axes)
-    if ord == -np.inf:
-        return ops.reduce_min(size, axes=axes)
-    if ord == 1:
-        return reduce_sum(size, axes=axes)
-    powers = e.raise_to(size, exponent=_short(ord))
-    return _root(reduce_sum(powers, axes=axes), 1 / ord)
-
-
-def _short(ord: Any) -> Any:
-    return int(ord) if float(ord).is_integer() else float(ord)
-
-
-def _matrix_norm(x: Any, ord: Any, axes: Any) -> Any:
-    row, column = axes
-    if row == column:
-        raise ValueError("Duplicate axes given.")
-    if ord in (None, "fro", "f"):
-        return _two(x, axes)
-    if ord == 2:
-        matrices = move_axis_pair(x, row, column)
-        m, n = matrices.shape[-2:]
-        pair = (matrices, adjoint(matrices))
-        gram = matmul(*pair) if m <= n else matmul(*pair[::-1])
-        return _root(ops.index(eigvalsh(gram), items=((None, None, None),) * (x.ndim - 2) + (-1,)))
-    if ord in ("nuc", -2):
-        raise NotTraceableError(
-            f"np.linalg.norm(x, ord={ord!r}) needs all singular values, which are not "
-            "differentiated here; np.sqrt(np.linalg.eigvalsh(x.T @ x)) finds them at full rank"
-        )
-    if ord in (1, -1):
-        first, second = row, column
-    elif ord in (np.inf, -np.inf):
-        first, second = column, row
-    else:
-        raise ValueError("Invalid norm order for matrices.")
-    sums = reduce_sum(e.absolute(x), axes=(first,))
-    left = (second - (second > first),)
-    return (ops.reduce_max if ord > 0 else ops.reduce_min)(sums, axes=left)
-
-
-def move_axis_pair(x: Any, row: int, column: int) -> Any:
-    """The matrices along two axes as the last two axes."""
-    rest = tuple(i for i in range(x.ndim) if i not in (row, column))
-    perm = (*rest, row, column)
-    return x if perm == tuple(range(x.ndim)) else ops.transpose(x, perm=perm)
-
-
-def vector_norm(x: Any, /, *, axis: Any = None, ord: Any = 2, keepdims: bool = False) -> Any:
-    """Over several axes the entries count as one vector."""
+@covers(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> Any:
     x = array(x)
-    rank = len(x.shape)
-    axes = tuple(range(rank)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = tuple(a % rank for a in axes)
-    rest = tuple(i for i in range(rank) if i not in axes)
-    flat = ops.transpose(x, perm=(*rest, *axes))
-    out = norm(reshape(flat, shape=(*flat.shape[: len(rest)], _size(x, axes))),
-               ord, -1)  # fmt: skip
-    shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
-    return reshape(out, shape=shape) if keepdims else out
+    if 0 in x.shape[-2:]:
+        raise np.linalg.LinAlgError("cond is not defined on empty arrays")
+    if p in (None, 2, -2):
+        s = svdvals(x)
+        lead = (ALL,) * (len(s.shape) - 1)
+        first, last = (ops.index(s, items=(*lead, i)) for i in (0, -1))
+        return e.divide(last, first) if p == -2 else e.divide(first, last)
+    return e.multiply(norm(x, p, (-2, -1)), norm(linalg.inv(x), p, (-2, -1)))
 
 
-def _size(x: Any, axes: Any) -> int:
-    return int(np.prod([x.shape[a] for a in axes]))
+@covers(np.linalg.matrix_rank)
+def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+    if rtol is not None and tol is not None:
+        raise ValueError("`tol` and `rtol` can't be both set.")
+    A = array(A)
+    if len(A.shape) < 2:
+        hits = e.not_equal(A, 0)
+        return e.convert(ops.reduce_or(hits, axes=tuple(range(len(A.shape)))), dtype=np.intp)
+    s = svd(A, compute_uv=False, hermitian=hermitian)
+    if tol is None:
+        relative = max(A.shape[-2:]) * np.finfo(s.dtype).eps if rtol is None else rtol
+        tol = e.multiply(_largest(s), relative)
+    above = e.greater(s, tol if np.ndim(tol) == 0 else reshape(tol, shape=(*np.shape(tol), 1)))
+    return reduce_sum(e.convert(above, dtype=np.dtype(np.intp)), axes=(len(s.shape) - 1,))
 
 
-def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    x = array(x)
-    if len(x.shape) < 2:
-        raise ShapeError(f"matrix_norm: an array of at least two axes, not shape {x.shape}")
-    return norm(x, ord, (-2, -1), keepdims)
+def _largest(s: Any) -> Any:
+    """The largest singular value; 0 where there is none."""
+    axes = (len(s.shape) - 1,)
+    return ops.reduce_max(s, axes=axes) if s.shape[-1] else reduce_sum(s, axes=axes)
 
 
-functions.update({
-    np.linalg.solve: solve, np.linalg.inv: lambda a: linalg.inv(a),
-    np.linalg.det: lambda a: linalg.det(a), np.linalg.slogdet: slogdet,
-    np.linalg.cholesky: cholesky, np.linalg.eigh: eigh, np.linalg.eigvalsh: eigvalsh,
-    np.linalg.norm: norm, np.linalg.vector_norm: vector_norm, np.linalg.matrix_norm: matrix_norm,
-})  # fmt: skip
+_UNSET = object()
 
-__all__ = ["cholesky", "eigh", "eigvalsh", "matrix_norm", "norm", "slogdet", "solve"]
+
+@covers(np.linalg.pinv)
+def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = _UNSET) -> Any:
+    """Differentiable at matrices of any rank, as long as no singular value crosses the cut."""
+    a = array(a)
+    if rcond is not None and rtol is not _UNSET:
+        raise ValueError("`rtol` and `rcond` can't be both set.")
+    if rcond is None:
+        rcond = 1e-15 if rtol is _UNSET else rtol
+    if rcond is None:
+        rcond = max(a.shape[-2:]) * float(np.finfo(a.dtype).eps)
+    return matrix_functions.pinv(mirrored(a) if hermitian else a, rcond)
+
+
+@covers(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """x by the pseudo-inverse; the sum of squares is there only where NumPy gives it too: where a
+    has more rows than columns and full rank, which is looked up."""
+    a, b = array(a), array(b)
+    if len(a.shape) != 2 or a.shape[0] != b.shape[0]:
+        raise np.linalg.LinAlgError(f"lstsq: shapes {a.shape} and {b.shape} do not fit")
+    (m, n), s = a.shape, svdvals(a)
+    if rcond is None:
+        rcond = float(np.finfo(s.dtype).eps) * max(m, n)
+    x = matmul(matrix_functions.pinv(a, rcond), b)
+    rank = e.convert(matrix_rank(a, rtol=rcond), dtype=np.dtype(np.int32))
+    residuals: Any = np.zeros(0, s.dtype)
+    if m > n and bool(rank == n):
+        off = e.square(e.absolute(e.subtract(b, matmul(a, x))))
+        residuals = reduce_sum(off, axes=(0,))
+        residuals = residuals if len(b.shape) > 1 else reshape(residuals, shape=(1,))
+    return x, residuals, rank, s

@@ -5,6 +5,7 @@ from funcgrad.ops.functions import (
     creating,
     cumulating,
     diagonals,
+    fourier,
     histograms,
     integers,
     joining,

@@ -40,8 +40,21 @@ REFUSED = {
     ("convert", "complex128 has no native form"),
     ("dot_general", "an array without elements"),
     ("reduce_prod", "an array without elements"),  # its derivative over no axes
+    ("eigh", "resolve has no native form"),  # its vectors' derivative
+    ("fft", "complex128 has no native form"),
+    ("fft", "complex64 has no native form"),
+    ("rfft", "complex128 has no native form"),
+    ("rfft", "complex64 has no native form"),
+    ("eig", "complex128 has no native form"),
+    ("eig", "complex64 has no native form"),
     ("dot_general", "products of matrices are lowered for float32 and float64, of one dtype"),
-}
+} | {
+    (name, f"{name} has no native form")  # SciPy's or NumPy's: neither calls LAPACK by pointer
+    for name in (
+        "column_order", "commuted", "irfft", "lu", "matrix_function", "pinv", "qr", "resolve",
+        "row_order", "schur", "solve_banded", "svd", "sylvester", "trigonometric",
+    )
+}  # fmt: skip
 """(primitive of the row, why one of its programs is not native throughout)."""
 
 

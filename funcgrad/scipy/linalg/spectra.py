@@ -1,0 +1,210 @@
+"""Eigenvalues and singular values.
+
+Vectors come with LAPACK's signs, which may differ from those of another of its drivers; what is
+made of them should not depend on signs (or phases), nor on the basis of a multiple value's space.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from funcgrad.ops import decompositions, linalg
+from funcgrad.ops import linalg_functions as numpys
+from funcgrad.ops.matrices import hermitian
+from funcgrad.ops.products import adjoint
+from funcgrad.ops.schur import schur as schur_factors
+from funcgrad.scipy.linalg.factors import triangular
+from funcgrad.scipy.linalg.shared import floats, refused, scipys_linalg
+
+# -- Hermitian -----------------------------------------------------------------------------------
+
+
+@scipys_linalg
+def eigh(
+    a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = False,
+    overwrite_a: bool = False, overwrite_b: bool = False, type: int = 1, check_finite: bool = True,
+    subset_by_index: Any = None, subset_by_value: Any = None, driver: Any = None,
+) -> Any:  # fmt: skip
+    """(w, v) with a v = v diag(w), w ascending, a Hermitian: one triangle is read.
+
+    With a positive definite b, the problem of ``type`` 1: a v = w b v, 2: a b v = w v,
+    3: b a v = w v. ``subset_by_index=(i, j)`` gives those from i to j, both included.
+    """
+    if subset_by_value is not None:
+        refused("eigh", "subset_by_value", "use subset_by_index, or np.where(w > bound, w, 0)")
+    a = floats(a)
+    w, v = _generalized(a, floats(b), lower, type) if b is not None else _standard(a, lower)
+    if subset_by_index is not None:
+        first, last = (int(i) for i in subset_by_index)
+        if not 0 <= first <= last < a.shape[-1]:
+            raise ValueError(f"subset_by_index={subset_by_index}: 0 <= i <= j < {a.shape[-1]}")
+        w, v = w[..., first : last + 1], v[..., first : last + 1]
+    return w if eigvals_only else (w, v)
+
+
+def _standard(a: Any, lower: bool) -> Any:
+    return tuple(decompositions.eigh(a, lower=bool(lower)))
+
+
+def _generalized(a: Any, b: Any, lower: bool, type: int) -> Any:
+    """By the factor L of b = L L^H: of L^-1 a L^-H (type 1), or of L^H a L."""
+    if type not in (1, 2, 3):
+        raise ValueError(f"type={type!r}: it is 1, 2 or 3")
+    factor, a = linalg.cholesky(hermitian(b, lower)), hermitian(a, lower)
+    if type == 1:
+        half = triangular(factor, a, 0, True)
+        w, y = _standard(adjoint(triangular(factor, adjoint(half), 0, True)), True)
+    else:
+        w, y = _standard(adjoint(factor) @ a @ factor, True)
+    return w, (factor @ y if type == 3 else triangular(factor, y, 2, True))
+
+
+@scipys_linalg
+def eigvalsh(
+    a: Any, b: Any = None, *, lower: bool = True, overwrite_a: bool = False,
+    overwrite_b: bool = False, type: int = 1, check_finite: bool = True,
+    subset_by_index: Any = None, subset_by_value: Any = None, driver: Any = None,
+) -> Any:  # fmt: skip
+    """The eigenvalues of ``eigh`` alone; those that coincide share their derivatives evenly."""
+    return eigh(a, b, lower=lower, eigvals_only=True, type=type, subset_by_index=subset_by_index,
+                subset_by_value=subset_by_value)  # fmt: skip
+
+
+@scipys_linalg
+def eigh_tridiagonal(
+    d: Any, e: Any, eigvals_only: bool = False, select: str = "a", select_range: Any = None,
+    check_finite: bool = True, tol: float = 0.0, lapack_driver: str = "auto",
+) -> Any:  # fmt: skip
+    """``eigh`` of the real matrix with diagonal d and e beside it, as a dense matrix."""
+    if select not in ("a", "i"):
+        refused("eigh_tridiagonal", f"select={select!r}", 'use select="i" or all of them')
+    matrix = np.diag(floats(d)) + np.diag(floats(e), -1)
+    return eigh(matrix, eigvals_only=eigvals_only,
+                subset_by_index=select_range if select == "i" else None)  # fmt: skip
+
+
+@scipys_linalg
+def eigvalsh_tridiagonal(
+    d: Any, e: Any, select: str = "a", select_range: Any = None, check_finite: bool = True,
+    tol: float = 0.0, lapack_driver: str = "auto",
+) -> Any:  # fmt: skip
+    """The eigenvalues of ``eigh_tridiagonal`` alone."""
+    return eigh_tridiagonal(d, e, True, select, select_range)
+
+
+# -- general -------------------------------------------------------------------------------------
+
+
+@scipys_linalg
+def eig(
+    a: Any, b: Any = None, left: bool = False, right: bool = True, overwrite_a: bool = False,
+    overwrite_b: bool = False, check_finite: bool = True, homogeneous_eigvals: bool = False,
+) -> Any:  # fmt: skip
+    """(w, v) with a v = v diag(w), or a v = b v diag(w) with a regular b: complex in any case.
+
+    Columns of v have length 1 and a real largest component. Of defective matrices the eigenvalues
+    have no derivative, see ``funcgrad.config.degenerate``.
+    """
+    if left or homogeneous_eigvals:
+        refused("eig", "left or homogeneous_eigvals", "the left vectors are eig(a.conj().T)'s")
+    a = floats(a)
+    w, v = decompositions.eig(a if b is None else linalg.solve(floats(b), a))
+    return (w, v) if right else w
+
+
+@scipys_linalg
+def eigvals(
+    a: Any, b: Any = None, overwrite_a: bool = False, check_finite: bool = True,
+    homogeneous_eigvals: bool = False,
+) -> Any:  # fmt: skip
+    """The eigenvalues of ``eig`` alone."""
+    return eig(a, b, right=False, homogeneous_eigvals=homogeneous_eigvals)
+
+
+@scipys_linalg
+def schur(
+    a: Any, output: str = "real", lwork: Any = None, overwrite_a: bool = False, sort: Any = None,
+    check_finite: bool = True,
+) -> Any:  # fmt: skip
+    """(T, Z) with a = Z T Z^H, T upper triangular; complex with ``output="complex"``.
+
+    The phases of Z are held in derivatives. A real T that has a block of two rows, for a pair of
+    complex eigenvalues, has none: that raises DegenerateError, as equal eigenvalues do backwards.
+    """
+    if sort is not None:
+        refused("schur", f"sort={sort!r}", "leave the order to LAPACK")
+    if output not in ("real", "complex", "r", "c"):
+        raise ValueError("argument must be 'real', or 'complex'")
+    a = floats(a)
+    if output[0] == "c" and a.dtype.kind != "c":
+        a = a.astype(np.result_type(a.dtype, np.complex64))
+    return schur_factors(a)
+
+
+# -- singular values -----------------------------------------------------------------------------
+
+
+@scipys_linalg
+def svd(
+    a: Any, full_matrices: bool = True, compute_uv: bool = True, overwrite_a: bool = False,
+    check_finite: bool = True, lapack_driver: str = "gesdd",
+) -> Any:  # fmt: skip
+    """(u, s, v^H) with a = u diag(s) v^H, s descending; s alone without ``compute_uv``."""
+    found = numpys.svd(floats(a), full_matrices, compute_uv)
+    return tuple(found) if compute_uv else found
+
+
+@scipys_linalg
+def svdvals(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
+    """The singular values, descending; those that are 0 have slope 0."""
+    return numpys.svdvals(floats(a))
+
+
+def _rank(a: Any, s: Any, rcond: Any) -> int:
+    rcond = float(np.finfo(s.dtype).eps) * max(a.shape[-2:]) if rcond is None else rcond
+    return int(np.sum(s > np.max(s, initial=0.0) * rcond))
+
+
+@scipys_linalg
+def orth(A: Any, rcond: Any = None) -> Any:
+    """Left singular vectors of the singular values that are not 0: a basis of the column space.
+
+    The rank is looked up: it is a branch under ``jit``.
+    """
+    A = floats(A)
+    u, s, _ = numpys.svd(A, full_matrices=False)
+    return u[:, : _rank(A, s, rcond)]
+
+
+@scipys_linalg
+def null_space(
+    A: Any, rcond: Any = None, *, overwrite_a: bool = False, check_finite: bool = True,
+    lapack_driver: str = "gesdd",
+) -> Any:  # fmt: skip
+    """The right singular vectors that belong to 0. Of more than one, the basis is arbitrary and has
+    no derivative."""
+    A = floats(A)
+    _, s, vh = numpys.svd(A, full_matrices=True)
+    return adjoint(vh[_rank(A, s, rcond) :])
+
+
+@scipys_linalg
+def subspace_angles(A: Any, B: Any) -> Any:
+    """The angles between the column spaces of A and B, the largest first.
+
+    By arccos where the cosine is below 0.7 and by arcsin elsewhere, to keep digits of small ones.
+    """
+    qa, qb = orth(floats(A)), orth(floats(B))
+    if qa.shape[1] < qb.shape[1]:
+        qa, qb = qb, qa
+    cosines = adjoint(qa) @ qb
+    sigma = numpys.svdvals(cosines)
+    sines = numpys.svdvals(qb - qa @ cosines)
+    large = sigma**2 >= 0.5
+    angle = np.where(
+        large, np.arcsin(np.clip(np.where(large, sines[..., ::-1], 0.0), -1.0, 1.0)),
+        np.arccos(np.clip(np.where(large, 0.0, sigma), -1.0, 1.0)),
+    )  # fmt: skip
+    return angle[..., ::-1]
