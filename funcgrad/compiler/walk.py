@@ -23,7 +23,8 @@ class Walk:
 
     def __init__(self, schedule: Schedule, nest: Nest):
         self.schedule, self.nest = schedule, nest
-        self.own = {v for item in nest.items if isinstance(item, Eqn) for v in item.outvars}
+        made = [item for item in nest.items if isinstance(item, Eqn)]
+        self.own = dict.fromkeys(v for eqn in made for v in eqn.outvars)
         self.kinds = {v: schedule.homes[v].level for v in self.own}
         self.stages = {v: schedule.homes[v].stage for v in self.own}
         self.arguments: list[Any] = []

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.backends.cuda.ondevice import RawModule
+
 _MISSING = {"errstate", "seterr", "nditer", "einsum_path", "apply_over_axes", "matvec", "vecmat"}
 
 
@@ -51,4 +53,6 @@ class _Module(types.ModuleType):
 
 
 fake_cupy: Any = _Module("fake_cupy")
+fake_cupy.RawModule = RawModule
+fake_cupy.lib = np.lib
 sys.modules.setdefault("fake_cupy", fake_cupy)
