@@ -97,10 +97,10 @@ class KernelProgram(Writer):
         self.write(f"return ({self.outputs(jaxpr)})")
 
     def text(self) -> str:
-        """The module's CUDA C."""
-        kernels = "\n\n".join(kernel.text for kernel in self.kernels)
+        """The module's CUDA C; nothing where there are no kernels."""
+        kernels = "\n\n".join(kernel.text + "\n" for kernel in self.kernels)
         functions = prelude(kernels)
-        return f"{functions}\n\n{kernels}\n" if functions else f"{kernels}\n"
+        return f"{functions}\n\n{kernels}" if functions else kernels
 
     # -- memory ----------------------------------------------------------------------------------
 
@@ -118,12 +118,11 @@ class KernelProgram(Writer):
     def _on_device(self, v: Var) -> None:
         """An input as kernels take it: on the device, in order, in its dtype."""
         name = self.placed_inputs[v] = self.local(self.names[v] + "_d")
-        made = (
-            f"{self.bind('asarray', self.xp.asarray)}({self.names[v]}, {self.dtype(v.aval.dtype)})"
-        )
-        if v.aval.shape:
-            made = f"{self.bind('ascontiguousarray', self.xp.ascontiguousarray)}({made})"
-        self.write(f"{name} = {made}")
+        self._in_order(name, self.names[v], v)
+
+    def _in_order(self, name: str, x: str, v: Var) -> None:
+        asarray = self.bind("asarray", self.xp.asarray)
+        self.write(f"{name} = {asarray}({x}, {self.dtype(v.aval.dtype)}, order='C')")
 
     def root(self, root: Any) -> str:
         """The array that a root's elements are in, in order."""
@@ -141,8 +140,8 @@ class KernelProgram(Writer):
         if root.__class__ is Literal:
             text, dtype = self.number(root), self.dtype(root.aval.dtype)
             return f"{self.bind('full', self.xp.full)}({view.shape}, {text}, {dtype})"
-        if _is_itself(view):
-            return self.names[root]
+        if _is_itself(view):  # Python's numbers stay such: they do not decide on dtypes
+            return self.names[root] if root.aval.weak else self.root(root)
         if view.is_whole:
             return f"{self.root(root)}.reshape({view.shape})"
         tail = f"{view.offset}, {view.shape}, {view.strides}"
@@ -213,9 +212,8 @@ class KernelProgram(Writer):
             self.comment(step.source)
             self.equation(step)
             for v in step.outvars:
-                if v in self.ordered_roots and v.aval.shape:
-                    ordered = self.bind("ascontiguousarray", self.xp.ascontiguousarray)
-                    self.write(f"{self.names[v]} = {ordered}({self.names[v]})")
+                if v in self.ordered_roots:
+                    self._in_order(self.names[v], self.names[v], v)
 
     def _init(self, k: int, step: Init) -> None:
         target, start = step.target, step.start

@@ -1,90 +1,108 @@
-"""Kernels without a device: their text, compiled by g++ over a shim, runs on NumPy's arrays.
+"""Kernels without a device: their text, compiled by g++ over a shim, runs on NumPy's arrays."""
 
-Texts that are waiting are compiled together when the first of their kernels is launched.
-"""
-
+import contextlib
 import ctypes
-import hashlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
+import types
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from funcgrad.backends.cuda.prelude import prelude
+
 COMPILER = shutil.which("g++")
 needed = pytest.mark.skipif(COMPILER is None, reason="CUDA text runs here through g++: none found")
 _SHIM = Path(__file__).with_name("shim.h")
 _HEAD = re.compile(r'extern "C" __global__ void (\w+)\(([^)]*)\) \{')
-_FLAGS = ("-std=c++17", "-O1", "-w", "-ffp-contract=off", "-fPIC", "-shared")
+_FLAGS = ("-std=c++17", "-O0", "-w", "-ffp-contract=off", "-fPIC", "-shared")
+_compiled: dict[str, tuple[Any, str]] = {}  # a module's text: its library, and its prefix there
 
 
 class RawModule:
     """As CuPy's: text, and its kernels by name. Only what programs use is here."""
 
-    waiting: list["RawModule"] = []
-    count = 0
-
     def __init__(self, code: str, options: tuple[str, ...]):
         assert "--fmad=false" in options
         self.code = code
-        RawModule.count += 1
-        self.space = f"module_{RawModule.count}"
-        self.library: Any = None
-        RawModule.waiting.append(self)
 
     def get_function(self, name: str) -> Any:
-        assert f"void {name}(" in self.code
-        return lambda grid, block, args: self._launch(name, grid, block, args)
-
-    def _launch(self, name: str, grid: Any, block: Any, args: Any) -> None:
-        if self.library is None:
-            compile_waiting()
-        assert all(isinstance(x, np.ndarray) and x.flags.c_contiguous for x in args)
-        assert all(n > 0 for n in (*grid, *block)) and np.prod(block) <= 1024
-        pointers = (ctypes.c_void_p * max(1, len(args)))(*[x.ctypes.data for x in args])
-        size = (ctypes.c_uint * 4)(*grid, *(1,) * (2 - len(grid)), *block, *(1,) * (2 - len(block)))
-        getattr(self.library, f"{self.space}_{name}")(pointers, size)
-
-    def text(self) -> str:
-        """The module in a namespace of its own, and an entry for each kernel."""
-        heads = [(head[1], head[2].split(", ")) for head in _HEAD.finditer(self.code)]
-        assert len(heads) == self.code.count("__global__")
-        entries = []
-        for name, params in heads:
-            types = [p.rsplit(" ", 1)[0] for p in params if p]
-            given = ", ".join(f"({t.replace('__restrict__', '')})a[{k}]" for k, t in enumerate(types))
-            start = self.code.index(f"void {name}(")
-            stop = self.code.find('extern "C"', start)
-            together = "along_" in self.code[start : stop if stop > 0 else None]
-            entries.append(
-                f'extern "C" void {self.space}_{name}(void** a, const unsigned int* size) {{\n'
-                f"  shim::launch([](void** a) {{ {self.space}::{name}({given}); }}, a, size, "
-                f"{str(together).lower()});\n}}"
-            )
-        code = self.code.replace('extern "C" __global__', "static")
-        return f"namespace {self.space} {{\n{code}}}\n" + "\n".join(entries)
+        compile_together([self.code])
+        library, space = _compiled[self.code]
+        kernel = getattr(library, f"{space}_{name}")
+        return lambda grid, block, args: _launch(kernel, grid, block, args)
 
 
-def compile_waiting() -> None:
-    """All texts that wait, as one library."""
-    modules, RawModule.waiting = RawModule.waiting, []
-    text = f'#include "{_SHIM}"\n' + "\n".join(module.text() for module in modules)
-    folder = Path(tempfile.mkdtemp(prefix="funcgrad_cuda_"))
-    stem = hashlib.sha256(text.encode()).hexdigest()[:16]
-    source, made = folder / f"{stem}.cpp", folder / f"{stem}.so"
-    source.write_text(text)
-    try:
+def _launch(kernel: Any, grid: tuple[int, ...], block: tuple[int, ...], args: Any) -> None:
+    assert all(isinstance(x, np.ndarray) and x.flags.c_contiguous for x in args)
+    assert all(n > 0 for n in (*grid, *block)) and np.prod(block) <= 1024
+    pointers = (ctypes.c_void_p * max(1, len(args)))(*[x.ctypes.data for x in args])
+    size = (ctypes.c_uint * 4)(*grid, *(1,) * (2 - len(grid)), *block, *(1,) * (2 - len(block)))
+    kernel(pointers, size)
+
+
+def compile_together(codes: Iterable[str]) -> None:
+    """These modules as one library: a compiler takes longer to start than to compile one."""
+    new = [code for code in dict.fromkeys(codes) if code and code not in _compiled]
+    if not new:
+        return
+    spaces = {code: f"module_{len(_compiled) + k}" for k, code in enumerate(new)}
+    texts = [f'#include "{_SHIM}"', prelude("\n".join(new))]
+    library = _library("\n".join(texts + [_module(code, space) for code, space in spaces.items()]))
+    _compiled.update({code: (library, space) for code, space in spaces.items()})
+
+
+def _module(code: str, space: str) -> str:
+    """A module's kernels in a namespace of their own, and an entry for each."""
+    heads = [(head[1], head[2].split(", ")) for head in _HEAD.finditer(code)]
+    assert len(heads) == code.count("__global__")
+    entries = []
+    for name, params in heads:
+        types = [p.rsplit(" ", 1)[0].replace("__restrict__", "") for p in params if p]
+        given = ", ".join(f"({type})a[{k}]" for k, type in enumerate(types))
+        text = code[code.index(f"void {name}(") :].split('extern "C"')[0]
+        together = str("along_" in text).lower()
+        entries.append(
+            f'extern "C" void {space}_{name}(void** a, const unsigned int* size) {{\n'
+            f"  shim::launch([](void** a) {{ {space}::{name}({given}); }}, a, size, {together});\n}}"
+        )
+    kernels = code[code.index('extern "C"') :].replace('extern "C" __global__', "static")
+    return f"namespace {space} {{\n{kernels}}}\n" + "\n".join(entries)
+
+
+def _library(text: str) -> Any:
+    with tempfile.TemporaryDirectory(prefix="funcgrad_cuda_") as folder:
+        source, made = Path(folder, "kernels.cpp"), Path(folder, "kernels.so")
+        source.write_text(text)
         done = subprocess.run(
             [str(COMPILER), *_FLAGS, str(source), "-o", str(made)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr[:4000] + "\n" + text[:4000]
-        library = ctypes.CDLL(str(made))
+        assert done.returncode == 0, done.stderr[:4000]
+        return ctypes.CDLL(str(made))
+
+
+@contextlib.contextmanager
+def cupyx_by_scipy():
+    """CuPy's second package, as far as value rules ask for it."""
+    from scipy import linalg, special
+
+    names = ("cupyx", "cupyx.scipy", "cupyx.scipy.special", "cupyx.scipy.linalg")
+    before = {name: sys.modules.get(name) for name in names}
+    package, inner = types.ModuleType("cupyx"), types.ModuleType("cupyx.scipy")
+    package.scatter_add = np.add.at  # type: ignore[attr-defined]
+    package.scipy, inner.special, inner.linalg = inner, special, linalg  # type: ignore[attr-defined]
+    sys.modules.update(zip(names, (package, inner, special, linalg), strict=True))
+    try:
+        yield
     finally:
-        shutil.rmtree(folder)
-    for module in modules:
-        module.library = library
+        for name, module in before.items():
+            sys.modules.pop(name)
+            if module is not None:
+                sys.modules[name] = module
