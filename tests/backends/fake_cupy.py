@@ -1,4 +1,5 @@
 """NumPy without what CuPy lacks: what runs here needs nothing that a GPU's namespace has not.
+Kernels are compiled for the processor.
 
 Arrays are NumPy's own; ufuncs are plain functions without methods; scalars stay arrays.
 """
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.backends.cuda.ondevice import RawModule
+from tests.backends.cuda.shim import RawModule
 
 _MISSING = {"errstate", "seterr", "nditer", "einsum_path", "apply_over_axes", "matvec", "vecmat"}
 

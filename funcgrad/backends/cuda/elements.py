@@ -178,11 +178,12 @@ def has_expression(eqn: Eqn) -> bool:
         return True
     if name not in RULES or compares_exactly(eqn):
         return False
-    if name == "polygamma":
-        return bool(eqn.params["order"] == 0)
+    if name == "polygamma" and eqn.params["order"] != 0:
+        return False
     if name == "raise_to":
         return _has_power(eqn)
-    return name not in _FLOATS_ONLY or loop_dtype(eqn).name in ("float32", "float64")
+    loop = loop_dtype(eqn)
+    return computes(loop) and (loop.kind == "f" or name not in _FLOATS_ONLY)
 
 
 def _has_power(eqn: Eqn) -> bool:

@@ -147,7 +147,7 @@ __device__ inline double digamma(double x) {
   if (x == 0) return copysign(1 / 0.0, -x);
   if (x < 0) {
     if (x == floor(x)) return 0 / 0.0;
-    const double part = x - floor(x);
+    const double part = x - rint(x);  // the tangent has period pi
     return digamma(1 - x) - 3.14159265358979323846 / tan(3.14159265358979323846 * part);
   }
   double sum = 0;
@@ -164,13 +164,15 @@ _WORDS = re.compile(r"\b(" + "|".join(_FUNCTIONS) + r")\b")
 
 def prelude(text: str) -> str:
     """The functions that the text calls, and those that they call, each before its callers."""
-    wanted: dict[str, None] = {}
+    found: list[str] = []
+    seen: set[str] = set()
 
     def want(text: str) -> None:
-        for name in dict.fromkeys(_WORDS.findall(text)):
-            if name not in wanted:
-                want(_FUNCTIONS[name].replace(name, ""))
-                wanted[name] = None
+        for name in _WORDS.findall(text):
+            if name not in seen:
+                seen.add(name)
+                want(_FUNCTIONS[name])
+                found.append(_FUNCTIONS[name].strip())
 
     want(text)
-    return "\n".join(_FUNCTIONS[name].strip() for name in wanted)
+    return "\n".join(found)

@@ -77,6 +77,7 @@ class KernelProgram(Writer):
         self.kernels: list[Kernel] = []
         self.checks: list[Any] = []
         self.fresh_roots: set[Any] = set()  # in memory that kernels and Init made
+        self.arrays: set[Any] = set()  # roots that variables of the program hold
         self.steps = self._grouped(self.schedule.steps)
         self.memory = _Apart(jaxpr, [s for s in self.steps if isinstance(s, Eqn)], False)
         self.last = {root: k for k, s in enumerate(self.steps) for root in self.schedule.reads(s)}
@@ -156,13 +157,12 @@ class KernelProgram(Writer):
     def _forget(self, k: int, step: Any) -> None:
         """Let go of large arrays that nothing reads any more."""
         made = step.stored if isinstance(step, Nest) else getattr(step, "outvars", ())
-        names = []
-        for v in dict.fromkeys([*self.schedule.reads(step), *made]):
-            mine = v.__class__ is Var and v not in self.memory.inputs and v not in self.kept
-            if mine and self.last.get(v, -1) <= k and v.aval.size >= config.block_minimum:
-                names.append(self.names[v])
-        if names := sorted(set(names) - {self.names[v] for v in self.kept}):
-            self.write("del " + ", ".join(names))
+        read = dict.fromkeys([*self.schedule.reads(step), *made])
+        dead = [v for v in read if v in self.arrays - self.kept and self.last.get(v, -1) <= k]
+        names = {self.names[v] for v in dead if v.aval.size >= config.block_minimum}
+        if names:
+            self.write("del " + ", ".join(sorted(names)))
+        self.arrays.difference_update(dead)
 
     # -- steps ---------------------------------------------------------------------------------
 
@@ -211,6 +211,7 @@ class KernelProgram(Writer):
         else:
             self.comment(step.source)
             self.equation(step)
+            self.arrays.update(step.outvars)
             for v in step.outvars:
                 if v in self.ordered_roots:
                     self._in_order(self.names[v], self.names[v], v)
@@ -219,6 +220,7 @@ class KernelProgram(Writer):
         target, start = step.target, step.start
         name, aval = self.names[target], step.target.aval
         self.fresh_roots.add(target)
+        self.arrays.add(target)
         if start is None:
             self._empty(name, aval.shape, aval.dtype)
         elif isinstance(start, View):
@@ -253,6 +255,7 @@ class KernelProgram(Writer):
             if v in writer.params and (v in writer.stored or writer.kinds[v] in ("full", "column")):
                 self._empty(self.names[v], v.aval.shape, v.aval.dtype)
                 self.fresh_roots.add(v)
+                self.arrays.add(v)
         rooms: dict[Parts, str] = {}
         for kernel in found:
             for given in kernel.given:

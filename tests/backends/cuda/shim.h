@@ -18,10 +18,11 @@ static Dim gridDim, blockDim, blockIdx, threadIdx;
 namespace shim {
 struct Thread {
   ucontext_t context;
-  std::vector<char> stack;
   bool done = false;
   int barriers = 0, warp_barriers = 0;
 };
+static const size_t STACK = 65536;
+static char* const stacks = new char[1024 * STACK];  // of which the system gives what is touched
 static std::vector<Thread> threads;
 static ucontext_t main_context;
 static int now;
@@ -56,13 +57,13 @@ static void block_of(int n, bool together) {
     return;
   }
   threads.assign(n, Thread());
-  for (auto& t : threads) {
-    t.stack.resize(65536);
-    getcontext(&t.context);
-    t.context.uc_stack.ss_sp = t.stack.data();
-    t.context.uc_stack.ss_size = t.stack.size();
-    t.context.uc_link = nullptr;
-    makecontext(&t.context, run, 0);
+  for (int t = 0; t < n; ++t) {
+    ucontext_t& context = threads[t].context;
+    getcontext(&context);
+    context.uc_stack.ss_sp = stacks + t * STACK;
+    context.uc_stack.ss_size = STACK;
+    context.uc_link = nullptr;
+    makecontext(&context, run, 0);
   }
   for (bool alive = true; alive;) {
     alive = false;

@@ -4,10 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from funcgrad.backends.program import Program
 from tests import laws, test_programs
-from tests.backends.cuda.ondevice import compile_together, cupyx_by_scipy, needed
-from tests.backends.fake_cupy import fake_cupy
+from tests.backends.cuda.ondevice import launched, needed
 from tests.backends.llvm import drawn
 from tests.backends.llvm.test_programs_native import pulled_back, pushed_forward
 
@@ -23,11 +21,7 @@ def several(programs):
 
 
 def agree(cases):
-    written = [(Program(jaxpr, fake_cupy), jaxpr, args) for jaxpr, args in cases]
-    compile_together(program.kernels for program, _, _ in written)
-    for program, jaxpr, args in written:
-        with np.errstate(all="ignore"), cupyx_by_scipy():
-            outs = program.call(*[laws.frozen(np.asarray(x)) for x in args])
+    for (program, outs), (jaxpr, args) in zip(launched(cases), cases, strict=True):
         for found, wanted in zip(outs, laws.evaluate(jaxpr, args), strict=True):
             single = np.asarray(wanted).dtype == np.float32
             size = np.max(np.abs(wanted), where=np.isfinite(wanted), initial=1.0)
