@@ -1,8 +1,8 @@
 """A loop nest as CUDA C kernels.
 
-A thread computes one element after another, a grid apart. Rows have a warp each, or, long ones, a
-block: reductions along a row are shuffles, then warps in turn, and every thread of the row gets
-the result. A full sum is one part per block, which a second kernel adds up; sums that leave an
+A thread computes one element after another, a grid apart. Rows have a warp each (tiny ones
+a thread, long ones a block): reductions along a row are shuffles, then warps in turn, and every
+thread of the row gets the result. A full sum is one part per block, which a second kernel adds up; sums that leave an
 array have kernels of their own, where each thread adds up one of its elements, or one stretch of
 it. There are no atomic sums: the order of every sum follows from the sizes alone.
 """
@@ -27,6 +27,7 @@ _BLOCK = 256  # threads
 _GRID = 8192  # blocks; what is left over, they do afterwards
 _PARTS = 1024  # blocks of a kernel that leaves one part of a sum per block
 _WARP = 32
+_TINY = 8  # elements of a row that a thread does alone
 _SHORT = 256  # elements of a row that a warp does alone
 _LONG = 8192  # elements of a row that are worth the largest block
 _SHARED = 32_768  # bytes of row buffers in a block
@@ -247,10 +248,14 @@ class KernelWriter(Values):
         self._totals(sums, grid, block)
 
     def _row_block(self, n: int) -> tuple[int, int]:
+        """Threads of a row, and rows of a block: as many as there is room for their buffers."""
         if n > _SHORT:
             return (1024 if n > _LONG else _BLOCK, 1)
         bytes_each = n * sum(v.aval.dtype.itemsize for v in self.crossing)
-        return (_WARP, max(1, min(_BLOCK // _WARP, _SHARED // max(1, bytes_each))))
+        rows = min(_BLOCK, _SHARED // max(1, bytes_each))
+        if n <= _TINY and rows >= _WARP:
+            return (1, rows - rows % _WARP)
+        return (_WARP, max(1, min(_BLOCK // _WARP, rows)))
 
     def _row_buffers(self, n: int, rows: int) -> None:
         """Each thread reads what it wrote itself, so that nobody has to wait."""
@@ -270,10 +275,15 @@ class KernelWriter(Values):
             self._indices("e", range(outer, len(self.extents)))
             self._body(items)
         self.index[outer:] = [""] * (len(self.extents) - outer)
-        how = "along_warp" if block[0] == _WARP else "along_block"
         for item in sums:
             (v,) = item.outvars
-            self._row_number(v, self._joined(how, item, self.sums[v]))
+            self._row_number(v, self._along_row(item, block[0]))
+
+    def _along_row(self, item: Eqn, threads: int) -> str:
+        mine = self.sums[item.outvars[0]]
+        if threads == 1:
+            return mine
+        return self._joined("along_warp" if threads == _WARP else "along_block", item, mine)
 
     def _row_stage(self, k: int, n: int, block: tuple[int, int]) -> None:
         for item in self.nest.stages[k]:

@@ -69,7 +69,7 @@ def centred_twice(x):
 
 
 ROWS = [softmax, layernorm, logsumexp, centred_twice]
-SHAPES = [(5, 7), (40, 37), (2, 3, 64), (3, 700), (2, 9001), (1, 33)]
+SHAPES = [(5, 7), (700, 3), (40, 37), (2, 3, 64), (3, 700), (2, 9001), (1, 33)]
 
 
 def loss_of(f):
@@ -112,7 +112,7 @@ def test_reductions_over_any_axes(dtype):
     several(cases, 1e-12)
 
 
-@pytest.mark.parametrize("shape", [(50_000,), (1000, 3), (3, 20_000), (300, 50)], ids=str)
+@pytest.mark.parametrize("shape", [(50_000,), (1000, 3), (3, 20_000), (200, 50)], ids=str)
 def test_large_sums_come_in_parts(shape):
     x = RNG.normal(size=shape)
 
