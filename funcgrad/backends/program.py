@@ -36,6 +36,7 @@ class Program:
     def __init__(self, jaxpr: Jaxpr, xp: Any):
         self.jaxpr = simplify(jaxpr)
         self.quiet = not (xp is np and is_scalar(self.jaxpr))
+        self.source: str
         self.kernels = ""
         if hasattr(xp, "RawModule") and not cuda.program.kernels_refused(self.jaxpr):
             self.source, names, self.kernels = cuda.program.generate(self.jaxpr, xp, USED)

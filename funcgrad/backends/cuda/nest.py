@@ -1,10 +1,10 @@
 """A loop nest as CUDA C kernels.
 
-A thread computes one element after another, a grid apart. Rows have a warp each (tiny ones
-a thread, long ones a block): reductions along a row are shuffles, then warps in turn, and every
-thread of the row gets the result. A full sum is one part per block, which a second kernel adds up; sums that leave an
-array have kernels of their own, where each thread adds up one of its elements, or one stretch of
-it. There are no atomic sums: the order of every sum follows from the sizes alone.
+A thread computes one element after another, a grid apart. Rows have a warp each (tiny ones a
+thread, long ones a block): reductions along a row are shuffles, then warps in turn, and every
+thread of the row gets the result. A full sum is one part per block, which a second kernel adds up;
+sums that leave an array have kernels of their own, where each thread adds up one of its elements,
+or one stretch of it. There are no atomic sums: the order of every sum follows from the sizes alone.
 """
 
 from __future__ import annotations

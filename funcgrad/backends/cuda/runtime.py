@@ -17,7 +17,8 @@ class Module:
     __slots__ = ("_made", "text", "xp")
 
     def __init__(self, xp: Any):
-        self.xp, self.text, self._made = xp, "", None
+        self.xp, self.text = xp, ""
+        self._made: Any = None
 
     def function(self, name: str) -> Any:
         if self._made is None:
@@ -31,7 +32,8 @@ class Launch:
     __slots__ = ("_function", "module", "name")
 
     def __init__(self, module: Module, name: str):
-        self.module, self.name, self._function = module, name, None
+        self.module, self.name = module, name
+        self._function: Any = None
 
     def __call__(
         self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]
