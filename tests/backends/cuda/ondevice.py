@@ -16,10 +16,15 @@ from tests.backends.fake_cupy import fake_cupy
 __all__ = ["compile_together", "cupyx_by_scipy", "launched", "needed"]
 
 
-def launched(cases: Iterable[tuple[Any, list[Any]]]) -> list[tuple[Any, list[Any]]]:
-    """Programs of (jaxpr, operands), written for the fake CuPy, compiled together, and run on
-    read-only operands: each with its outputs."""
-    written = [(Program(jaxpr, fake_cupy), args) for jaxpr, args in cases]
+def launched(cases: Iterable[tuple[Any, list[Any]]], xp: Any = fake_cupy) -> list[Any]:
+    """Programs of (jaxpr, operands), written for the fake CuPy or for CuPy, and run: each with its
+    outputs."""
+    written = [(Program(jaxpr, xp), args) for jaxpr, args in cases]
+    if xp is not fake_cupy:
+        return [
+            (program, [xp.asnumpy(x) for x in program.call(*map(xp.asarray, args))])
+            for program, args in written
+        ]
     compile_together(program.kernels for program, _ in written)
     with np.errstate(all="ignore"), cupyx_by_scipy():
         return [

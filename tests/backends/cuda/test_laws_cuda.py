@@ -9,7 +9,7 @@ import pytest
 from funcgrad.backends.cuda import program as programs
 from funcgrad.backends.program import Program
 from tests import laws
-from tests.backends.cuda.ondevice import compile_together, cupyx_by_scipy, needed
+from tests.backends.cuda.ondevice import compile_together, cupyx_by_scipy, launched, needed
 from tests.backends.fake_cupy import fake_cupy
 from tests.backends.llvm.test_laws_native import differentiable
 from tests.op_table import prepared
@@ -42,15 +42,31 @@ def written():
         yield found
 
 
+def agrees(row, name, program, jaxpr, args, found, slack=1):
+    laws.typed(jaxpr, found)
+    for x, wanted in zip(found, laws.evaluate(jaxpr, args), strict=True):
+        rtol = slack * max(RTOL, row.rtol, row.bits)
+        laws.close(x, wanted, rtol, f"{row.name}, {name}\n{program.source}")
+
+
 @pytest.mark.parametrize("k", range(len(CASES)), ids=[str(case.id) for case in CASES])
 def test_kernels_agree(written, k):
     row, _ = CASES[k].values
     for name, (program, jaxpr, args) in written[k].items():
         with np.errstate(all="ignore"):
             found = program.call(*[laws.frozen(x) for x in args])
-        laws.typed(jaxpr, found)
-        for x, wanted in zip(found, laws.evaluate(jaxpr, args), strict=True):
-            laws.close(x, wanted, max(RTOL, row.rtol, row.bits), f"{name}\n{program.source}")
+        agrees(row, name, program, jaxpr, args, found)
+
+
+@pytest.mark.gpu
+def test_kernels_agree_on_a_device():
+    """The whole table, as CUDA's library rounds."""
+    cupy = pytest.importorskip("cupy")
+    for case in CASES:
+        row, _ = case.values
+        for name, (_, jaxpr, args) in derived(*case.values).items():
+            ((program, found),) = launched([(jaxpr, args)], cupy)
+            agrees(row, name, program, jaxpr, args, found, slack=20)
 
 
 APART = {
