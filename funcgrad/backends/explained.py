@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from funcgrad.backends import cuda
 from funcgrad.backends.forks import Tree
 from funcgrad.backends.tiers import llvm_text
 from funcgrad.compiler.describe import describe, schedule_of
@@ -15,7 +16,22 @@ _FAR = 1 << 60  # calls that nobody waits for
 
 
 def tier_lines(jaxpr: Jaxpr) -> list[str]:
-    """Which form of a program runs, why, and when that is reconsidered."""
+    """Which form of a program runs, why, and when that is reconsidered; its kernels for CuPy."""
+    return _tier_lines(jaxpr) + kernel_lines(jaxpr)
+
+
+def kernel_lines(jaxpr: Jaxpr) -> list[str]:
+    """The loop nests of a program for CuPy that are kernels of its own."""
+    lines = []
+    for key, program in jaxpr.derived.items():
+        if key.__class__ is tuple and key[0] == "program" and program.kernels:
+            lines.append(f"through CuPy, with {program.kernels.count('__global__')} kernels:")
+            steps = describe(cuda.program.schedule_of(program.jaxpr))
+            lines += ["  " + line for line in steps]
+    return lines
+
+
+def _tier_lines(jaxpr: Jaxpr) -> list[str]:
     tier, made = jaxpr.derived.get("tier"), jaxpr.derived.get("native")
     if tier is None:
         return []

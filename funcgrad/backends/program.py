@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from funcgrad.backends import cuda
 from funcgrad.backends.scalars import generate_scalar, is_scalar
-from funcgrad.backends.source import generate
+from funcgrad.backends.source import USED, generate
 from funcgrad.backends.tiers import Tier, patience, promoted
 from funcgrad.compiler.simplify import simplify
 from funcgrad.ir.jaxpr import Jaxpr
@@ -26,15 +27,20 @@ _FILE = "<funcgrad program>"
 class Program:
     """The compiled form of a jaxpr for one array namespace.
 
-    ``quiet`` says that it must run without floating-point warnings.
+    ``quiet`` says that it must run without floating-point warnings; ``kernels`` is the CUDA C that
+    a program for CuPy launches.
     """
 
-    __slots__ = ("call", "jaxpr", "quiet", "source")
+    __slots__ = ("call", "jaxpr", "kernels", "quiet", "source")
 
     def __init__(self, jaxpr: Jaxpr, xp: Any):
         self.jaxpr = simplify(jaxpr)
         self.quiet = not (xp is np and is_scalar(self.jaxpr))
-        if self.quiet:
+        self.source: str
+        self.kernels = ""
+        if hasattr(xp, "RawModule") and not cuda.program.kernels_refused(self.jaxpr):
+            self.source, names, self.kernels = cuda.program.generate(self.jaxpr, xp, USED)
+        elif self.quiet:
             self.source, names = generate(self.jaxpr, xp)
         else:
             self.source, names = generate_scalar(self.jaxpr, Again(self.jaxpr))

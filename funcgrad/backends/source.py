@@ -20,7 +20,7 @@ from funcgrad.compiler.plan import Memory
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
 from funcgrad.ir.text import Names
 
-__all__ = ["Writer", "generate"]
+__all__ = ["USED", "Writer", "generate"]
 
 _OPERATORS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**",
@@ -30,14 +30,14 @@ _OPERATORS = {
 }  # fmt: skip
 _KEYWORD_OUT = {"maximum", "minimum"}  # a third operand is deprecated there
 _PYTHON_RAISES = {"divide", "power", "floor_divide", "remainder"}  # on zeros, for Python numbers
-_USED = {"xp", "program", "range", "min", "slice", "None", "True", "False"}
+USED = {"xp", "program", "range", "min", "slice", "None", "True", "False"}
 _CALLED = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?=\()")
 _SLOT = re.compile("\x00(\\d+)\x00")
 
 
 def generate(jaxpr: Jaxpr, xp: Any, name: str = "program") -> tuple[str, dict[str, Any]]:
     """Source of a function of the inputs that returns the tuple of outputs, and its globals."""
-    writer = Writer(xp, Names(jaxpr, _USED))
+    writer = Writer(xp, Names(jaxpr, USED))
     writer.function(name, jaxpr)
     return "\n".join(writer.lines) + "\n", writer.globals
 

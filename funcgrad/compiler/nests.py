@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
+
+import numpy as np
 
 from funcgrad.compiler.views import View, contiguous
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
 
 __all__ = [
-    "REDUCTIONS", "Home", "Init", "Nest", "Place", "Rules", "met_as", "reduced_axes",
+    "REDUCTIONS", "Home", "Init", "Nest", "Place", "Rules", "identity", "met_as", "reduced_axes",
     "reduced_level", "row_axes", "squeezed",
 ]  # fmt: skip
 
-REDUCTIONS = {"reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or"}
+REDUCTIONS = {
+    "reduce_sum": "add", "reduce_prod": "multiply", "reduce_max": "maximum",
+    "reduce_min": "minimum", "reduce_and": "logical_and", "reduce_or": "logical_or",
+}  # fmt: skip
+"""Reductions, and the operation that combines two partial results."""
+
+
+def identity(name: str, dtype: Any) -> Any:
+    """The number that changes nothing in a reduction."""
+    if name in ("reduce_sum", "reduce_or"):
+        return 0  # -0.0 + -0.0 is 0.0 in NumPy's sums, which begin with 0
+    if name in ("reduce_prod", "reduce_and"):
+        return 1
+    least = name == "reduce_max"
+    if dtype.kind == "b":
+        return not least
+    if dtype.kind == "f":
+        return -math.inf if least else math.inf
+    return np.iinfo(dtype).min if least else np.iinfo(dtype).max
 
 
 class Init:

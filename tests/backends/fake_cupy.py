@@ -1,4 +1,5 @@
 """NumPy without what CuPy lacks: what runs here needs nothing that a GPU's namespace has not.
+Kernels are compiled for the processor.
 
 Arrays are NumPy's own; ufuncs are plain functions without methods; scalars stay arrays.
 """
@@ -8,6 +9,8 @@ import types
 from typing import Any
 
 import numpy as np
+
+from tests.backends.cuda.shim import RawModule
 
 _MISSING = {"errstate", "seterr", "nditer", "einsum_path", "apply_over_axes", "matvec", "vecmat"}
 
@@ -51,4 +54,6 @@ class _Module(types.ModuleType):
 
 
 fake_cupy: Any = _Module("fake_cupy")
+fake_cupy.RawModule = RawModule
+fake_cupy.lib = np.lib
 sys.modules.setdefault("fake_cupy", fake_cupy)

@@ -82,9 +82,9 @@ def test_the_letters_run_into_no_helper():
 
 
 def test_used_builtins_exist():
-    from funcgrad.backends.source import _USED
+    from funcgrad.backends.source import USED
 
-    assert {name for name in _USED if hasattr(builtins, name)} >= {"range", "min"}
+    assert {name for name in USED if hasattr(builtins, name)} >= {"range", "min"}
 
 
 # -- literals --------------------------------------------------------------------------------------

@@ -9,11 +9,12 @@ import numpy as np
 
 from funcgrad.backends.llvm import sorting
 from funcgrad.backends.llvm.elements import BOOL, RULES, convert, memory_type, register_type
-from funcgrad.backends.llvm.gather import checked, layout
+from funcgrad.backends.llvm.gather import checked
 from funcgrad.backends.llvm.handler import Handler
 from funcgrad.backends.llvm.ir import Local, Value
 from funcgrad.backends.llvm.lanes import load_lanes, store_lanes, strips
 from funcgrad.backends.llvm.places import fill
+from funcgrad.compiler.gathers import layout
 from funcgrad.compiler.views import View, broadcast, contiguous, whole
 
 __all__ = ["HANDLERS"]

@@ -15,7 +15,7 @@ import numpy as np
 
 from funcgrad.backends.llvm import maths, threefry
 from funcgrad.backends.llvm.ir import Function, Value, bits, integer_like, lanes, vector
-from funcgrad.ir.avals import Aval, python_kind
+from funcgrad.compiler.loop_dtype import compares_exactly, loop_dtype
 from funcgrad.ir.jaxpr import Eqn
 
 __all__ = ["convert", "element", "has_rule", "memory_type", "register_type"]
@@ -323,8 +323,6 @@ _MATHS = (
 )  # fmt: skip
 RULES.update({name: _math(name) for name in _MATHS} | {"gammaln": _gammaln})
 _HEAVY = {*_MATHS, "power", "polygamma"}
-_COMPARES = {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}
-_MIXED_SIGNS = {frozenset("iu")}  # int64 with uint64: NumPy compares exactly, by another loop
 
 
 # -- an equation -----------------------------------------------------------------------------
@@ -350,14 +348,13 @@ def has_rule(eqn: Eqn) -> bool:
         return True
     if name not in RULES or (name in _HEAVY and _maths_name(name) not in maths.KNOWN):
         return False
-    kinds = {a.dtype.kind for a in avals[:-1] if not a.weak}
     if name == "polygamma":
         return bool(eqn.params["order"] == 0)
     if name == "raise_to":
         return _has_power(eqn)
     if name in ("power", "reciprocal", "heaviside"):
         return loop_dtype(eqn).kind == "f"
-    return not (name in _COMPARES and kinds in _MIXED_SIGNS)
+    return not compares_exactly(eqn)
 
 
 def _maths_name(name: str) -> str:
@@ -371,28 +368,6 @@ def _has_power(eqn: Eqn) -> bool:
     if dtype.kind == "f":
         return (n == int(n) and abs(n) <= _LARGEST_PRODUCT) or "power" in maths.KNOWN
     return dtype != BOOL and isinstance(n, int) and 0 <= n <= _LARGEST_PRODUCT
-
-
-def loop_dtype(eqn: Eqn) -> Any:
-    """The dtype that NumPy's loop reads its operands in."""
-    avals = [v.aval for v in eqn.invars]
-    out = eqn.outvars[0].aval.dtype
-    if eqn.prim.name in ("select", "raise_to", "real", "conj", "stop_gradient"):
-        return out
-    if eqn.prim.ufunc is not None:
-        return _ufunc_dtype(eqn.prim.ufunc, tuple(avals))
-    return out if out.kind == "f" else common_dtype(avals)
-
-
-def _ufunc_dtype(name: str, avals: tuple[Aval, ...]) -> Any:
-    all_weak = all(a.weak for a in avals)
-    given = [python_kind(a) if a.weak and not all_weak else a.dtype for a in avals]
-    found = getattr(np, name).resolve_dtypes((*given, None))[0]
-    return found if isinstance(found, np.dtype) else np.dtype(found)
-
-
-def common_dtype(avals: list[Aval]) -> Any:
-    return np.result_type(*[python_kind(a)(0) if a.weak else a.dtype for a in avals])
 
 
 def element(f: Function, eqn: Eqn, xs: list[Value]) -> Value:

@@ -13,52 +13,11 @@ import numpy as np
 from funcgrad.backends.llvm.elements import convert, memory_type
 from funcgrad.backends.llvm.ir import Function, Value, lanes, vector
 from funcgrad.backends.llvm.lanes import load_lanes
+from funcgrad.compiler.gathers import layout, spread
 from funcgrad.compiler.views import View, contiguous
 from funcgrad.ir.jaxpr import Eqn
-from funcgrad.ops.indexing import ARRAY, Layout
 
-__all__ = ["checked", "gathered", "layout"]
-
-
-class Axis:
-    """What one axis of an indexed array is walked along by: an operand, or axes of the result."""
-
-    __slots__ = ("array", "extent", "fixed", "out", "start", "step")
-
-    def __init__(self, extent: int, fixed: int = 0):
-        self.extent, self.fixed = extent, fixed
-        self.array: int | None = None  # which index operand
-        self.out: int | None = None  # which axis of the result
-        self.start, self.step = 0, 1
-
-
-def layout(shape: tuple[int, ...], items: Any, arrays: tuple[tuple[int, ...], ...]) -> Any:
-    """For each axis of the indexed array, what moves along it; and where the index block stands."""
-    found = Layout(shape, items, arrays)
-    rank = len(found.advanced)
-    axes: list[Axis] = []
-    place, number = 0, 0  # axes of the result that are not the block's, counted
-    full = [*items, *[(None, None, None)] * (len(shape) - sum(i is not None for i in items))]
-
-    def out_axis() -> int:
-        return place if place < found.start else place + rank
-
-    for item in full:
-        if item is None:
-            place += 1
-            continue
-        axis = Axis(shape[len(axes)])
-        if item == ARRAY:
-            axis.array = number
-            number += 1
-        elif item.__class__ is tuple:
-            axis.start, _, axis.step = slice(*item).indices(axis.extent)
-            axis.out = out_axis()
-            place += 1
-        else:
-            axis.fixed = item % axis.extent if axis.extent else 0
-        axes.append(axis)
-    return axes, found
+__all__ = ["checked", "gathered"]
 
 
 def checked(f: Function, index: Value, extent: int, status: Value) -> Value:
@@ -83,7 +42,7 @@ def gathered(nest: Any, eqn: Eqn) -> Value:
     out = eqn.outvars[0]
     n = nest.lanes
     places = [
-        convert(nest.read(_spread(view, found, out.aval.shape)), view.root.aval.dtype, _INT)
+        convert(nest.read(spread(view, found, out.aval.shape)), view.root.aval.dtype, _INT)
         for view in index_views
     ]
     address: Any = f.lift(table_view.offset, vector("i64", n))
@@ -102,13 +61,6 @@ def gathered(nest: Any, eqn: Eqn) -> Value:
 
 
 _INT = np.dtype(np.int64)
-
-
-def _spread(view: View, found: Layout, shape: tuple[int, ...]) -> View:
-    """An index operand, of the block's shape, as a view of the result's shape."""
-    strides = [0] * len(shape)
-    strides[found.start : found.start + len(found.advanced)] = view.strides
-    return View(view.root, view.offset, tuple(strides), shape)
 
 
 def _fetched(nest: Any, address: Value, root: Any) -> Value:

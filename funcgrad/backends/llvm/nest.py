@@ -26,11 +26,13 @@ from funcgrad.backends.llvm.gather import gathered
 from funcgrad.backends.llvm.ir import Function, Local, Module, Value, lanes, vector
 from funcgrad.backends.llvm.lanes import counting, load_lanes, mask, powers, store_lanes, widened
 from funcgrad.backends.llvm.pieced import pieced
-from funcgrad.backends.llvm.reduce import combine, folded, identity
-from funcgrad.backends.llvm.walk import Walk, strides_of
+from funcgrad.backends.llvm.reduce import combine, folded
+from funcgrad.backends.llvm.walk import Walk
 from funcgrad.compiler.kernels import REDUCTIONS, Nest, Place, Schedule
+from funcgrad.compiler.nests import identity
 from funcgrad.compiler.pieces import PIECEWISE
 from funcgrad.compiler.views import View, axes_of, contiguous, whole
+from funcgrad.compiler.walk import strides_of
 from funcgrad.ir.jaxpr import Eqn, Literal, Var
 
 __all__ = ["NestWriter"]

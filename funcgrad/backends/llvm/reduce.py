@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
-
-from funcgrad.backends.llvm.elements import BOOL, RULES
+from funcgrad.backends.llvm.elements import RULES
 from funcgrad.backends.llvm.ir import Function, Value, lanes
 from funcgrad.backends.llvm.lanes import shuffled
+from funcgrad.compiler.nests import REDUCTIONS
 
-__all__ = ["combine", "folded", "identity"]
-
-_RULES = {
-    "reduce_sum": "add", "reduce_prod": "multiply", "reduce_max": "maximum",
-    "reduce_min": "minimum", "reduce_and": "logical_and", "reduce_or": "logical_or",
-}  # fmt: skip
-
-
-def identity(name: str, dtype: Any) -> Any:
-    """The number that changes nothing."""
-    if name in ("reduce_sum", "reduce_or"):
-        return 0  # -0.0 + -0.0 is 0.0 in NumPy's sums, which begin with 0
-    if name in ("reduce_prod", "reduce_and"):
-        return 1
-    least = name == "reduce_max"
-    if dtype == BOOL:
-        return not least
-    if dtype.kind == "f":
-        return -math.inf if least else math.inf
-    return np.iinfo(dtype).min if least else np.iinfo(dtype).max
+__all__ = ["combine", "folded"]
 
 
 def combine(name: str, x: Value, y: Value, dtype: Any) -> Value:
-    return RULES[_RULES[name]]([x, y], dtype, {})
+    return RULES[REDUCTIONS[name]]([x, y], dtype, {})
 
 
 def folded(f: Function, x: Value, name: str, dtype: Any) -> Value:

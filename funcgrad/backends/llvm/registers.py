@@ -12,10 +12,11 @@ import numpy as np
 
 from funcgrad.backends.llvm.elements import convert as _convert
 from funcgrad.backends.llvm.elements import element, memory_type, register_type
-from funcgrad.backends.llvm.gather import checked, layout
+from funcgrad.backends.llvm.gather import checked
 from funcgrad.backends.llvm.ir import Value, lanes, vector
 from funcgrad.backends.llvm.lanes import load_lanes, mask, shuffled
 from funcgrad.backends.llvm.reduce import combine
+from funcgrad.compiler.gathers import layout
 from funcgrad.compiler.views import looked_at
 from funcgrad.ir.jaxpr import Eqn, Literal
 

@@ -16,9 +16,10 @@ from funcgrad.backends.llvm.ir import Function, Local, Module, Value, vector
 from funcgrad.backends.llvm.lanes import load_lanes, store_lanes
 from funcgrad.backends.llvm.nest import NestWriter
 from funcgrad.backends.llvm.places import Memory, bytes_of, copy_view, fill, places
-from funcgrad.backends.llvm.reduce import combine, identity
+from funcgrad.backends.llvm.reduce import combine
 from funcgrad.compiler.accumulate import accumulated
 from funcgrad.compiler.kernels import Init, Nest, Place, Rules, Schedule
+from funcgrad.compiler.nests import identity
 from funcgrad.compiler.simplify import simplify
 from funcgrad.compiler.views import View
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var, jaxprs_in

@@ -8,10 +8,11 @@ from tests.mutants import Mutant
 
 LLVM = "funcgrad.backends.llvm."
 
+NESTS = "funcgrad.compiler.nests:"
 MUTANTS = [
     # reductions
-    Mutant(LLVM + "reduce:identity", "-math.inf if least else math.inf", "0.0", ("extremes",)),
-    Mutant(LLVM + "reduce:identity", "return 1", "return 0", ("products",)),
+    Mutant(NESTS + "identity", "-math.inf if least else math.inf", "0.0", ("extremes",)),
+    Mutant(NESTS + "identity", "return 1", "return 0", ("products",)),
     Mutant(LLVM + "reduce:folded", "half + k < n else k", "half + k < n - 1 else k", ("sums",)),
     # the end of an axis that is no multiple of a vector
     Mutant(
