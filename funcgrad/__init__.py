@@ -6,7 +6,7 @@
 array([0.        , 1.38177329])
 """
 
-from funcgrad import config, errors, numpy, random, scipy, testing, tree
+from funcgrad import config, errors, lax, numpy, random, scipy, testing, tree
 from funcgrad.backends import program as _program
 from funcgrad.control.cond import cond, switch
 from funcgrad.control.scan import map, scan
@@ -45,7 +45,7 @@ __all__ = [
     "ShapeDtype", "all_gather", "all_to_all", "axis_index", "axis_size", "checkpoint",
     "clear_caches", "cond", "config", "custom_jvp", "custom_vjp", "dynamic_slice",
     "dynamic_update_slice", "errors", "eval_shape",
-    "fori_loop", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp",
+    "fori_loop", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax",
     "linear_transpose", "linearize", "make_jaxpr", "map", "numpy", "pmap", "pmax", "pmean", "pmin",
     "ppermute", "psum", "random", "scan", "scipy", "stop_gradient", "switch", "testing", "tree",
     "value_and_grad", "vjp", "vmap", "while_loop",

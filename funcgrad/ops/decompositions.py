@@ -332,7 +332,7 @@ lu = define(
 
 def _row_order_value(xp: Any, pivots: Any, rows: int) -> Any:
     *lead, count = pivots.shape
-    exchanges = pivots if xp is np else pivots.get()
+    exchanges = pivots.get() if hasattr(pivots, "get") else pivots  # CuPy's come to the host
     order = np.empty((*lead, rows), np.intp)
     order[...] = np.arange(rows)
     for i in range(count):

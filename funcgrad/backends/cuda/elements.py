@@ -136,6 +136,9 @@ RULES: dict[str, Rule] = {
     "left_shift": _call("shifted_left"), "right_shift": _call("shifted_right"),
     "real": _same, "conj": _same, "stop_gradient": _same,
 }  # fmt: skip
+RULES["random_bits"] = lambda xs, d, p: (
+    f"threefry({', '.join(xs)}, {'true' if p['width'] == 32 else 'false'})"
+)
 _NAMED = {
     "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log2": "log2",
     "log10": "log10", "log1p": "log1p", "sin": "sin", "cos": "cos", "tan": "tan",
@@ -166,6 +169,8 @@ def weight(eqn: Eqn) -> int:
     name = eqn.prim.name
     if name in _NAMED or name in _OURS or name == "power":
         return 8
+    if name == "random_bits":
+        return 40
     return 3 if name in ("divide", "sqrt", "reciprocal", "remainder", "floor_divide") else 1
 
 

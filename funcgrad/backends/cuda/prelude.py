@@ -36,6 +36,22 @@ __device__ inline long long checked(long long i, long long n, long long code, lo
   if (!atomicCAS((unsigned long long*)status, 0ULL, (unsigned long long)code)) status[1] = i;
   return 0;
 }""",
+    "threefry": """
+__device__ inline unsigned long long threefry(unsigned k0, unsigned k1, unsigned long long count,
+                                              bool summed) {
+  const unsigned keys[3] = {k0, k1, k0 ^ k1 ^ 0x1BD11BDAu};
+  const int turns[2][4] = {{13, 15, 26, 6}, {17, 29, 16, 24}};
+  unsigned x0 = (unsigned)(count >> 32) + keys[0], x1 = (unsigned)count + keys[1];
+  for (int i = 0; i < 5; ++i) {
+    for (int j = 0; j < 4; ++j) {
+      x0 += x1;
+      x1 = (x1 << turns[i % 2][j] | x1 >> (32 - turns[i % 2][j])) ^ x0;
+    }
+    x0 += keys[(i + 1) % 3];
+    x1 += keys[(i + 2) % 3] + (unsigned)(i + 1);
+  }
+  return summed ? x0 ^ x1 : (unsigned long long)x0 << 32 | x1;
+}""",
     "truncated": """
 template <class I, class T> __device__ I truncated(T x) {
   const I least = I(1) << (8 * sizeof(I) - 1);

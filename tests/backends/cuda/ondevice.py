@@ -36,14 +36,14 @@ def launched(cases: Iterable[tuple[Any, list[Any]]], xp: Any = fake_cupy) -> lis
 @contextlib.contextmanager
 def cupyx_by_scipy():
     """CuPy's second package, as far as value rules ask for it."""
-    from scipy import linalg, special
+    from scipy import fft, linalg, special
 
-    names = ("cupyx", "cupyx.scipy", "cupyx.scipy.special", "cupyx.scipy.linalg")
+    names = ("cupyx", "cupyx.scipy", "cupyx.scipy.special", "cupyx.scipy.linalg", "cupyx.scipy.fft")
     before = {name: sys.modules.get(name) for name in names}
     package, inner = types.ModuleType("cupyx"), types.ModuleType("cupyx.scipy")
     package.scatter_add = np.add.at  # type: ignore[attr-defined]
-    package.scipy, inner.special, inner.linalg = inner, special, linalg  # type: ignore[attr-defined]
-    sys.modules.update(zip(names, (package, inner, special, linalg), strict=True))
+    package.scipy, inner.special, inner.linalg, inner.fft = inner, special, linalg, fft  # type: ignore[attr-defined]
+    sys.modules.update(zip(names, (package, inner, special, linalg, fft), strict=True))
     try:
         yield
     finally:
