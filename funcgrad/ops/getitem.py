@@ -99,7 +99,10 @@ def scattered(x: Any, item: Any, value: Any, mode: str = "set") -> Any:
     value = as_value(value, x.dtype)
     truth = _lone_truth(item)
     if truth is not None:
-        value = _fitted(value, x.shape)
+        if len(getattr(value, "shape", ())) > len(x.shape):  # as x[truth] has: one row, or none
+            if not truth:
+                return Tracer(x._trace, x._var)
+            value = _fitted(value, x.shape)
         return select(truth, value if mode == "set" else _CHANGES[mode](x, value), x)
     mask = _whole_mask(x, item)
     if mask is not None and not getattr(value, "shape", ()):
