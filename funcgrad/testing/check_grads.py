@@ -159,7 +159,8 @@ def _adjoint(
     left = sum(complex(np.sum(c * s)) for c, s in zip(cts, slope, strict=True))
     right = sum(complex(np.sum(b * t)) for b, t in zip(back, ts, strict=True))
     pairs = [*zip(cts, slope, strict=True), *zip(back, ts, strict=True)]
-    size = sum(float(np.sum(np.abs(a * b))) for a, b in pairs)  # what may have cancelled
+    size = sum(float(np.sum(np.abs(a * b))) for a, b in pairs)
+    size = max(size, *map(_largest, value))  # both sides may be what cancellation leaves
     error = abs(left - right) / max(size, 1e-30)
     if not error <= 1e4 * max(_epsilon(xs)):
         raise WrongDerivativeError(
