@@ -25,9 +25,9 @@ class vectorize(np.vectorize):  # noqa: N801, NumPy's name
 
     >>> import funcgrad.numpy as np
     >>> from funcgrad import grad
-    >>> ramp = np.vectorize(lambda x: x * x if x > 0 else 0.0 * x)
+    >>> ramp = np.vectorize(lambda x: x * x if x > 0 else x)
     >>> grad(lambda x: np.sum(ramp(x)))(np.array([-1.0, 2.0]))
-    array([-0.,  4.])
+    array([1., 4.])
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -83,6 +83,20 @@ def _two_to(k: Any, dtype: Any) -> Any:
     return e.exp2(e.convert(k, dtype=dtype))
 
 
+def _bitwise_count(x: Any) -> Any:
+    """The ones among the bits of |x|: sums of pairs, of fours, of eights, then of bytes."""
+    x = operand(x)
+    kind = known_aval(x).dtype.kind
+    if kind not in "biu":
+        raise TypeError(f"bitwise_count: not defined for {known_aval(x).dtype}")
+    u = np.uint64
+    v = e.convert(e.absolute(x) if kind == "i" else x, dtype=np.dtype(u))
+    v = v - ((v >> u(1)) & u(0x5555555555555555))
+    v = (v & u(0x3333333333333333)) + ((v >> u(2)) & u(0x3333333333333333))
+    v = (v + (v >> u(4))) & u(0x0F0F0F0F0F0F0F0F)
+    return e.convert((v * u(0x0101010101010101)) >> u(56), dtype=np.dtype(np.uint8))
+
+
 def _only_dates(x: Any) -> Any:
     raise TypeError("isnat is about dates; traced values are numbers (np.isnan is about those)")
 
@@ -93,7 +107,7 @@ _COMPOSED = {
     "modf": _modf, "frexp": _frexp, "ldexp": _ldexp, "isnat": _only_dates,
     "fabs": lambda x: e.absolute(_floating(x)),
     "degrees": lambda x: e.rad2deg(x), "radians": lambda x: e.deg2rad(x),
-    "bitwise_count": None, "clip": clip,
+    "bitwise_count": _bitwise_count, "clip": clip,
 }  # fmt: skip
 
 

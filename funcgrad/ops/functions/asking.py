@@ -95,6 +95,13 @@ def min_scalar_type(a: Any) -> Any:
     return a.dtype
 
 
+@covers(np.einsum_path)
+def einsum_path(*operands: Any, **kwargs: Any) -> Any:
+    """The order of contraction, which depends on shapes alone."""
+    shapes = [np.empty(x.shape, x.dtype) if is_traced(x) else x for x in operands]
+    return np.einsum_path(*shapes, **kwargs)
+
+
 @covers(np.common_type)
 def common_type(*arrays: Any) -> Any:
     return np.common_type(*[np.empty(0, array_of(x).dtype) for x in arrays])

@@ -10,7 +10,7 @@ import numpy as np
 from funcgrad.errors import NotTraceableError
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.families import ops
-from funcgrad.ops.functions.common import array_of, as_dtype, axis_of, covers, into, same
+from funcgrad.ops.functions.common import array_of, as_dtype, axis_of, covers, into, known, same
 from funcgrad.ops.functions.creating import zeros
 from funcgrad.ops.functions.cumulating import cumsum, diff, part
 from funcgrad.ops.functions.joining import stack
@@ -22,7 +22,6 @@ from funcgrad.ops.indexing import ARRAY, gather, scatter
 from funcgrad.ops.shaping import concatenate, pad
 from funcgrad.ops.views import real_view
 from funcgrad.trace.dispatch import ufuncs
-from funcgrad.trace.tracer import is_traced
 
 # -- numbers one by one --------------------------------------------------------------------------
 
@@ -216,14 +215,11 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
 
 @covers(np.bincount)
 def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
-    if is_traced(x):
-        raise NotTraceableError(
-            "bincount: how many bins there are depends on traced values; "
-            "use out = funcgrad.numpy.zeros(n); np.add.at(out, x, weights)"
-        )
-    places = np.asarray(x)
-    count = max(minlength, int(places.max(initial=-1)) + 1)
-    return scatter(zeros(count), array_of(weights), places, items=(ARRAY,), mode="add")
+    places = array_of(x)
+    count = max(minlength, int(known(places).max(initial=-1)) + 1)
+    total = zeros(count, np.intp if weights is None else np.float64)
+    weights = np.ones(places.shape, np.intp) if weights is None else array_of(weights)
+    return scatter(total, weights, places, items=(ARRAY,), mode="add")
 
 
 @covers(np.apply_over_axes)

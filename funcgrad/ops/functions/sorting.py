@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from funcgrad.errors import NotTraceableError
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.functions.common import (
     array_of,
@@ -84,6 +83,14 @@ def argsort(
     return argsort_op(x, axis=axis_of(-1 if axis is None else axis, len(x.shape)))
 
 
+@covers(np.sort_complex)
+def sort_complex(a: Any) -> Any:
+    """Sorted along the last axis, as complex numbers."""
+    x = sort(a)
+    single = x.dtype.itemsize <= 2 or x.dtype.char in "fF"  # as NumPy: short types to complex64
+    return x if x.dtype.kind == "c" else as_dtype(x, np.complex64 if single else np.complex128)
+
+
 @covers(np.partition)
 def partition(a: Any, kth: Any, axis: Any = -1, kind: Any = None, order: Any = None) -> Any:
     """A whole sort is a partition at every place."""
@@ -118,11 +125,9 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
 
 @covers(np.digitize)
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
-    if is_traced(bins):
-        raise NotTraceableError("digitize: traced bins have no known order; use np.searchsorted")
-    bins = np.asarray(bins)
+    bins = array_of(bins)
     side = "left" if right else "right"
-    if len(bins) > 1 and bins[0] > bins[-1]:
+    if len(bins) > 1 and known(e.greater(bins[0], bins[-1])):
         return len(bins) - searchsorted(bins[::-1], x, "right" if right else "left")
     return searchsorted(bins, x, side)
 
