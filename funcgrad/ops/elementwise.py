@@ -143,7 +143,7 @@ def _absolute_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
     (x,), (t,), z = primals, tangents, outs[0]
     if x.dtype.kind != "c":
         return (multiply(t, sign(x)),)
-    safe = select(equal(z, 0), 1.0, z)
+    safe = select(equal(z, 0), np.inf, z)
     return (like(divide(real(multiply(t, conj(x))), safe), z.aval),)
 
 
@@ -215,15 +215,15 @@ square = elementwise("square", lambda z, x: 2 * x)
 reciprocal = elementwise("reciprocal", lambda z, x: negative(z * z))
 
 
-def _share(x: Any, z: Any, scale: float = 1.0) -> Any:
-    """exp(x - z), where both may be the same infinity: then the whole weight is shared."""
-    gap = select(equal(x, z), 0.0, x - z)
-    return exp(gap * scale)
+def _share(x: Any, y: Any, scale: float = 1.0) -> Any:
+    """e^x / (e^x + e^y); the same infinity on both sides shares evenly, as all ties do."""
+    gap = select(logical_and(equal(x, y), isinf(x)), 0.0, x - y)
+    return expit(gap * scale)
 
 
-logaddexp = elementwise("logaddexp", lambda z, x, y: _share(x, z), lambda z, x, y: _share(y, z))
+logaddexp = elementwise("logaddexp", lambda z, x, y: _share(x, y), lambda z, x, y: _share(y, x))
 logaddexp2 = elementwise(
-    "logaddexp2", lambda z, x, y: _share(x, z, log(2)), lambda z, x, y: _share(y, z, log(2))
+    "logaddexp2", lambda z, x, y: _share(x, y, log(2)), lambda z, x, y: _share(y, x, log(2))
 )
 
 # -- trigonometry --------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ rad2deg = elementwise("rad2deg", lambda z, x: 180 / pi)
 def _over_square(p: Any, x: Any, y: Any) -> Any:
     """p / (x^2 + y^2), and 0 at the origin, where no direction is distinguished."""
     r2 = x * x + y * y
-    return divide(p, select(equal(r2, 0), 1.0, r2))
+    return divide(p, select(equal(r2, 0), np.inf, r2))
 
 
 arctan2 = elementwise(
@@ -255,8 +255,8 @@ arctan2 = elementwise(
     lambda z, y, x: negative(_over_square(y, x, y)),
 )  # fmt: skip
 hypot = elementwise(
-    "hypot", lambda z, x, y: x / select(equal(z, 0), 1.0, z),
-    lambda z, x, y: y / select(equal(z, 0), 1.0, z),
+    "hypot", lambda z, x, y: x / select(equal(z, 0), np.inf, z),
+    lambda z, x, y: y / select(equal(z, 0), np.inf, z),
 )  # fmt: skip
 
 # -- comparisons, logic, bits --------------------------------------------------------------------

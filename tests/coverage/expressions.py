@@ -117,7 +117,8 @@ EXPRESSIONS: dict[str, str] = {
 
 _LINALG = {
     "matrix_power": "(m, 3)", "solve": "(m, w)", "tensorsolve": "(m, m[0])", "inv": "(m)",
-    "cholesky": "((s + s.T) / 2)", "eigvalsh": "((s + s.T) / 2)", "pinv": "(w)", "slogdet": "(m)", "det": "(m)",
+    "cholesky": "((s + s.T) / 2)", "eigvalsh": "((s + s.T) / 2)", "pinv": "(w)",
+    "slogdet": "(m)", "det": "(m)",
     "svdvals": "(w)", "lstsq": "(w.T, w[0])[0]", "norm": "(w)", "cond": "(m)",
     "matrix_rank": "(m)", "multi_dot": "([m, m, w])", "trace": "(m)", "diagonal": "(m)",
     "cross": "(m[0], m[1])", "outer": "(x, y)", "tensordot": "(m, w, axes=1)", "matmul": "(m, w)",
@@ -129,7 +130,8 @@ EXPRESSIONS |= {
     "linalg.tensorinv": "np.linalg.tensorinv(m, ind=1)",
     "linalg.eigvals": "np.abs(np.linalg.eigvals(m))",
     "linalg.svd": "np.abs(np.linalg.svd(w, full_matrices=False)[0])",
-    "linalg.eig": "np.abs(np.linalg.eig(m)[1])", "linalg.eigh": "np.abs(np.linalg.eigh((s + s.T) / 2)[1])",
+    "linalg.eig": "np.abs(np.linalg.eig(m)[1])",
+    "linalg.eigh": "np.abs(np.linalg.eigh((s + s.T) / 2)[1])",
     "linalg.qr": "np.abs(np.linalg.qr(m)[1])",
     **{f"fft.{name}": f"parts(np.fft.{name}(x))" for name in ("fft", "ifft", "rfft", "ihfft")},
     **{f"fft.{name}": f"parts(np.fft.{name}(w))" for name in

@@ -208,7 +208,7 @@ def std(
 
 def root(x: Any) -> Any:
     """A square root with slope 0 at 0: that of a distance, whose other slopes cancel there."""
-    return e.select(e.equal(x, 0), x, e.sqrt(e.select(e.equal(x, 0), _number(x, 1), x)))
+    return e.select(e.equal(x, 0), _number(x, 0), e.sqrt(e.select(e.equal(x, 0), _number(x, 1), x)))
 
 
 @covers(np.average)
