@@ -16,7 +16,7 @@ __all__ = ["Source", "here", "result_name", "user_frame"]
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _INSIDE = tuple(_PACKAGE + part for part in (
     "ir", "trace", "ops", "control", "transforms", "compiler", "backends", "numpy", "random",
-    "testing", "__init__", "tree",
+    "testing", "scipy", "lax", "nn", "compat", "__init__", "tree",
 ))  # fmt: skip
 _STORES = ("STORE_FAST", "STORE_NAME", "STORE_DEREF", "STORE_GLOBAL")
 _names: dict[int, Any] = {}

@@ -17,6 +17,7 @@ from funcgrad.ir.avals import Aval
 from funcgrad.ir.jaxpr import Var
 from funcgrad.trace.core import leaked, running, tracer_types
 from funcgrad.trace.dispatch import functions, hooks, ufunc_methods, ufuncs
+from funcgrad.trace.remedies import remedy
 
 __all__ = ["Tracer", "View", "item"]
 
@@ -143,8 +144,7 @@ class Tracer:
             return self.decide(Outcome).array
         raise self._cut(
             "np.asarray(x), np.array([x, …]) or storing x into a plain array",
-            "np.stack([x, …]) to build an array, np.zeros_like(x) or funcgrad.numpy.zeros for "
-            "one that is filled, funcgrad.numpy.array for nested lists",
+            remedy(),
         )
 
     def _plain(self, what: str, remedy: str) -> Any:
