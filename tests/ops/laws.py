@@ -87,6 +87,27 @@ def check(f, args):
         check_gradient(f, args)
 
 
+def check_second_order(f, args, tol=1e-6):
+    """Forward over reverse and reverse over reverse are the slope of the gradient."""
+    rng = np.random.default_rng(5)
+    direction = [rng.normal(size=a.shape) for a in args]
+    every = tuple(range(len(args)))
+    total = weighted(f, args)
+
+    def squared(*xs):
+        return total(*xs) ** 2  # bends, even where f does not
+
+    def along(*xs):
+        found = grad(squared, every)(*xs)
+        return sum(np.sum(g * d) for g, d in zip(found, direction, strict=True))
+
+    expected = five_point(along, args, direction)
+    forward = jvp(along, tuple(args), tuple(direction))[1]
+    reverse = sum(np.sum(g * d) for g, d in zip(grad(along, every)(*args), direction, strict=True))
+    scale = max(1.0, abs(expected))
+    np.testing.assert_allclose([forward, reverse], expected, rtol=tol, atol=tol * scale)
+
+
 def compiled(code, names="x y"):
     """An expression as a function of its variables."""
     return eval(f"lambda {', '.join(names.split())}: {code}", {"np": np})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from funcgrad import grad
-from tests.ops.laws import arguments, check, check_value
+from tests.ops.laws import arguments, check, check_batched, check_second_order, check_value
 
 # -- every kind of index, read and assigned ------------------------------------------------------
 
@@ -319,7 +319,10 @@ IN_PLACE = [
 
 @pytest.mark.parametrize("f", IN_PLACE, ids=lambda f: f.__name__)
 def test_in_place(f):
-    check(f, arguments([(3, 4)]))
+    args = arguments([(3, 4)])
+    check(f, args)
+    check_second_order(f, args)
+    check_batched(f, args)
 
 
 def test_many_steps_of_a_recurrence():
@@ -331,3 +334,5 @@ def test_many_steps_of_a_recurrence():
         return u[-1], u[::7]
 
     check(f, arguments([(3,)]))
+    check_second_order(f, arguments([(3,)]))
+    check_batched(f, arguments([(3,)]))
