@@ -19,7 +19,7 @@ from funcgrad.backends import llvm
 from funcgrad.backends.forks import Tree
 from funcgrad.compiler.cost import equations, nanoseconds
 from funcgrad.compiler.simplify import simplify
-from funcgrad.ir.jaxpr import Eqn, Jaxpr
+from funcgrad.ir.jaxpr import Eqn, Jaxpr, effects
 
 __all__ = [
     "NativeWarning",
@@ -57,7 +57,7 @@ class Tier:
 def patience(jaxpr: Jaxpr, jitted: bool, backend: str | None = None) -> int:
     """How many calls go through NumPy before the program is compiled."""
     backend = config.backend if backend is None else backend
-    if backend == "numpy":
+    if backend == "numpy" or effects(jaxpr):  # a native program may run twice: no effect may
         return _NEVER
     if backend == "llvm":
         return 0

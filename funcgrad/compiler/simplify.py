@@ -13,7 +13,7 @@ import numpy as np
 
 from funcgrad.compiler.rewrites import ALGEBRA, folded, sum_of_products
 from funcgrad.ir.avals import broadcast_shapes, python_kind
-from funcgrad.ir.jaxpr import Atom, Eqn, Jaxpr, Literal, Var, dead_code
+from funcgrad.ir.jaxpr import Atom, Eqn, Jaxpr, Literal, Var, dead_code, has_effect
 from funcgrad.ops.call import inlined
 from funcgrad.ops.elementwise import add
 from funcgrad.ops.indexing import add_at, embed, index_shape
@@ -64,7 +64,7 @@ class _Simplifier:
     def emit(self, eqn: Eqn, invars: tuple[Atom, ...], outvars: tuple[Var, ...]) -> None:
         """Append the equation, unless the same one stands already."""
         key: Any = None
-        if not eqn.prim.effect:
+        if not has_effect(eqn):
             key = (eqn.prim, invars, tuple(eqn.params.items()))
             old = self.seen.get(key)
             if old is not None and old[0].aval is outvars[0].aval:

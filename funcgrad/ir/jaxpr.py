@@ -112,12 +112,46 @@ def jaxprs_in(params: dict[str, Any]) -> Iterator[Jaxpr]:
             yield from (v for v in value if isinstance(v, Jaxpr))
 
 
+def has_effect(eqn: Eqn) -> bool:
+    """Whether running the equation does something beyond its results: then it always runs."""
+    prim = eqn.prim
+    if prim.effect or not prim.multiple:
+        return prim.effect
+    return any(effects(body) for body in jaxprs_in(eqn.params))
+
+
+def effects(jaxpr: Jaxpr) -> bool:
+    """Whether some equation of a program has an effect; remembered with the program."""
+    return bool(jaxpr.derive("effects", lambda: any(map(has_effect, jaxpr.eqns))))
+
+
+def silent(jaxpr: Jaxpr) -> Jaxpr:
+    """The program without effects that have no result, for parts that run a second time."""
+    if not effects(jaxpr):
+        return jaxpr
+    return jaxpr.derive("silent", lambda: _silent(jaxpr))  # type: ignore[no-any-return]
+
+
+def _silent(jaxpr: Jaxpr) -> Jaxpr:
+    def of(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(of, value))
+        return silent(value) if isinstance(value, Jaxpr) else value
+
+    eqns = [
+        Eqn(e.prim, e.invars, {k: of(v) for k, v in e.params.items()}, e.outvars, e.source)
+        if has_effect(e) else e
+        for e in jaxpr.eqns if e.outvars or not e.prim.effect
+    ]  # fmt: skip
+    return Jaxpr(jaxpr.invars, eqns, jaxpr.outvars)
+
+
 def dead_code(eqns: Sequence[Eqn], outs: Iterable[Atom]) -> list[Eqn]:
     """The equations that the outputs need, in order."""
     needed = {v for v in outs if v.__class__ is Var}
     kept: list[Eqn] = []
     for eqn in reversed(eqns):
-        if eqn.prim.effect or not needed.isdisjoint(eqn.outvars):
+        if has_effect(eqn) or not needed.isdisjoint(eqn.outvars):
             kept.append(eqn)
             needed.update([v for v in eqn.invars if v.__class__ is Var])
     kept.reverse()

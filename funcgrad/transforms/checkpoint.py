@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
+from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var, silent
 from funcgrad.ops.call import inlined
 from funcgrad.ops.families import define, is_linear, known_aval
 from funcgrad.ops.shaping import instantiate
@@ -60,7 +60,7 @@ def _linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool) -> Seq
     active = tuple(t is not None for t in given)
     made, flags = jvp_jaxpr(jaxpr, active)
     n = len(jaxpr.outvars)
-    tangents = Jaxpr(made.invars, made.eqns, made.outvars[n:])
+    tangents = silent(Jaxpr(made.invars, made.eqns, made.outvars[n:]))
     outs = tuple(Var(tangent_aval(v.aval)) for v, on in zip(eqn.outvars, flags, strict=True) if on)
     given_atoms = tuple(builder.atom(t) for t in given if t is not None)
     builder.eqns.append(

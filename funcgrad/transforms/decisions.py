@@ -20,7 +20,7 @@ from funcgrad.backends.program import plain_copies
 from funcgrad.backends.tiers import Tier, is_light, patience, promoted_tree
 from funcgrad.compiler.cost import equations, nanoseconds
 from funcgrad.compiler.simplify import simplify
-from funcgrad.ir.jaxpr import Jaxpr, Var, dead_code
+from funcgrad.ir.jaxpr import Jaxpr, Var, dead_code, effects
 from funcgrad.ops.call import with_numbers
 from funcgrad.trace.tracer import item
 from funcgrad.transforms.compiled import UNKNOWN, Decide, Entry, Leaf, Run, follow
@@ -173,6 +173,8 @@ def described(entry: Entry) -> tuple[Tree, list[Any]]:
     first = usual(entry)
     if sum(map(equations, _programs(entry))) > config.native_equations:
         raise Refusal("its paths together are too long to compile")
+    if any(map(effects, _programs(entry))):
+        raise Refusal("a callback in it has an effect, which may happen only once")
     builder = _Builder(entry.consts, first)
     for place in reversed(list(places(entry))):  # what follows a part comes before it
         builder.visit(place)

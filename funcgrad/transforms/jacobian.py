@@ -11,7 +11,7 @@ from typing import Any
 
 from funcgrad.errors import DifferentiationError, StructureError
 from funcgrad.ir.avals import is_inexact
-from funcgrad.ir.jaxpr import Jaxpr, Var
+from funcgrad.ir.jaxpr import Jaxpr, Var, silent
 from funcgrad.ops.call import splice
 from funcgrad.ops.families import ops
 from funcgrad.ops.shaping import eye, move_axis
@@ -261,7 +261,11 @@ def _reverse_blocks(jaxpr: Jaxpr, roots: int, n: int) -> Jaxpr:
 
 
 def _swept(b: Builder, made: Jaxpr, args: Sequence[Any], aval: Any, skip: int) -> list[Any]:
-    """Run a linear sweep over all unit vectors of one (co)tangent, batched along axis 0."""
+    """Run a linear sweep over all unit vectors of one (co)tangent, batched along axis 0.
+
+    It repeats the function, whose effects are left to the copy for the outputs.
+    """
+    made = silent(made)
     if not aval.shape:
         outs = splice(b.eqns, made, (*args, b.atom(aval.dtype.type(1))))
         return [b.read(v) for v in outs[skip:]]

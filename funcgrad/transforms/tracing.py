@@ -116,7 +116,7 @@ def with_known(jaxpr: Jaxpr, known: dict[Var, Any]) -> tuple[Jaxpr, list[Var]]:
     if not known:
         return jaxpr, []
     inner = inlined(jaxpr)
-    rest = [eqn for eqn in inner.eqns if not all(v in known for v in eqn.outvars)]
+    rest = [eqn for eqn in inner.eqns if not (eqn.outvars and all(v in known for v in eqn.outvars))]
     kept = dead_code(rest, inner.outvars)
     read = {v for eqn in kept for v in eqn.invars if v.__class__ is Var}
     read.update(v for v in inner.outvars if v.__class__ is Var)
