@@ -6,14 +6,28 @@
 array([0.        , 1.38177329])
 """
 
-from funcgrad import config, errors, lax, numpy, random, scipy, testing, tree
+import importlib as _importlib
+from typing import Any as _Any
+
+from funcgrad import config, errors, numpy, random, scipy, testing, tree
 from funcgrad.backends import program as _program
 from funcgrad.control.cond import cond, switch
 from funcgrad.control.scan import map, scan
 from funcgrad.control.while_loop import fori_loop, while_loop
+from funcgrad.interop import (
+    block_until_ready,
+    default_backend,
+    device_count,
+    device_get,
+    device_put,
+    devices,
+    disable_jit,
+    named_call,
+)
 from funcgrad.ops import linalg_functions as _linalg_functions
 from funcgrad.ops import methods as _methods
 from funcgrad.ops import ufuncs as _ufuncs
+from funcgrad.ops.callbacks import io_callback, pure_callback
 from funcgrad.ops.collectives import (
     all_gather,
     all_to_all,
@@ -38,15 +52,33 @@ from funcgrad.transforms.pmap import pmap
 from funcgrad.transforms.stop_gradient import stop_gradient
 from funcgrad.transforms.vjp import linear_transpose, linearize, vjp
 from funcgrad.transforms.vmap import vmap
+from funcgrad.typing import Array
 
 __version__ = "0.1.0"
 
+remat = checkpoint
+ShapeDtypeStruct = ShapeDtype
+
+_LAZY = {"debug", "flatten_util", "lax", "test_util", "tree_util", "typing"}
+
 __all__ = [
-    "ShapeDtype", "all_gather", "all_to_all", "axis_index", "axis_size", "checkpoint",
-    "clear_caches", "cond", "config", "custom_jvp", "custom_vjp", "dynamic_slice",
-    "dynamic_update_slice", "errors", "eval_shape",
-    "fori_loop", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "lax",
-    "linear_transpose", "linearize", "make_jaxpr", "map", "numpy", "pmap", "pmax", "pmean", "pmin",
-    "ppermute", "psum", "random", "scan", "scipy", "stop_gradient", "switch", "testing", "tree",
-    "value_and_grad", "vjp", "vmap", "while_loop",
+    "Array", "ShapeDtype", "ShapeDtypeStruct", "all_gather", "all_to_all", "axis_index",
+    "axis_size", "block_until_ready", "checkpoint", "clear_caches", "cond", "config",
+    "custom_jvp", "custom_vjp", "debug", "default_backend", "device_count", "device_get",
+    "device_put", "devices", "disable_jit", "dynamic_slice", "dynamic_update_slice", "errors",
+    "eval_shape", "flatten_util", "fori_loop", "grad", "hessian", "hvp", "io_callback", "jacfwd",
+    "jacobian", "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize", "make_jaxpr",
+    "map", "named_call", "numpy", "pmap", "pmax", "pmean", "pmin", "ppermute", "psum",
+    "pure_callback", "random", "remat", "scan", "scipy", "stop_gradient", "switch", "test_util",
+    "testing", "tree", "tree_util", "typing", "value_and_grad", "vjp", "vmap", "while_loop",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _LAZY:
+        return _importlib.import_module(f"funcgrad.{name}")
+    raise AttributeError(f"module 'funcgrad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

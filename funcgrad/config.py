@@ -40,6 +40,10 @@ backend: str = "auto"
 """What programs run through: "auto" (native code once that is worth a compilation), "numpy", or
 "llvm" (native code at once, wherever a program has such a form)."""
 
+jit: bool = True
+"""Whether ``jit`` compiles; while it is False, jitted functions run as plain Python (see
+``funcgrad.disable_jit``)."""
+
 native_equations: int = 4_000
 """Programs of more equations than this are not compiled to native code, unless asked for."""
 

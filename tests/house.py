@@ -11,13 +11,29 @@ from typing import NamedTuple
 
 # Who stands on whom. A module may import from its own layer and from the layers below it.
 LAYERS = (
-    {"tree", "errors", "config"},
+    {"tree", "tree_util", "errors", "config"},
     {"ir"},
     {"trace"},
     {"ops"},
     {"compiler", "backends"},
     {"transforms", "control"},
-    {"numpy", "scipy", "lax", "nn", "compat", "random", "optimize", "testing", "display"},
+    {
+        "numpy",
+        "scipy",
+        "lax",
+        "nn",
+        "compat",
+        "random",
+        "optimize",
+        "testing",
+        "display",
+        "test_util",
+        "flatten_util",
+        "debug",
+        "typing",
+        "primitive",
+        "interop",
+    },
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TOP = len(LAYERS)  # the package's own __init__ sees everything

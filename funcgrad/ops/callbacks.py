@@ -298,7 +298,7 @@ def io_callback(
     >>> def note(x):
     ...     seen.append(float(x))
     >>> jit(lambda x: [io_callback(note, None, x), x * 2][1])(3.0), seen
-    (np.float64(6.0), [3.0])
+    (6.0, [3.0])
     """
     return _called(io_, callback, result_shape_dtypes, args, kwargs, ())
 

@@ -45,12 +45,14 @@ def check_grads(
     rtol: float | None = None,
     atol: float | None = None,
     seed: int = 0,
+    eps: float | None = None,
 ) -> GradReport:
     """Check the derivatives of ``f(*args)`` up to an order; returns the errors met.
 
     ``args`` may be any pytrees of floating-point arrays. The tolerance is relative to the
     largest entry: the square root of the dtype's precision (1.5e-8 for float64) unless given,
-    plus what differences of two step widths disagree by, which bounds their own error.
+    plus what differences of two step widths disagree by, which bounds their own error. ``eps`` is
+    the step of the differences; by default the fifth root of the precision.
 
     Raises an AssertionError that names the mode, the order and both numbers.
 
@@ -70,17 +72,17 @@ def check_grads(
     def flat(*xs: Any) -> Any:
         return flatten(f(*unflatten(treedef, list(xs))))[0]
 
-    return _check(flat, name_of(f), leaves, 1, order, tuple(modes), rtol, atol, rng)
+    return _check(flat, name_of(f), leaves, 1, order, tuple(modes), rtol, atol, rng, eps)
 
 
 def _check(
     f: Any, name: str, xs: list[Any], depth: int, order: int, modes: tuple[str, ...],
-    rtol: float | None, atol: float | None, rng: Any,
+    rtol: float | None, atol: float | None, rng: Any, eps: float | None,
 ) -> GradReport:  # fmt: skip
     ts = [_direction(rng, x) for x in xs]
     value, slope = jvp(f, xs, ts)
     epsilon = max(_epsilon(xs))
-    step = epsilon**0.2 * (1.0 if depth == 1 else 2.0)
+    step = (epsilon**0.2 if eps is None else eps) * (1.0 if depth == 1 else 2.0)
     rtol = epsilon**0.5 if rtol is None else rtol
     forward = reverse = 0.0
     if "fwd" in modes:
@@ -103,7 +105,7 @@ def _check(
         deeper = [directional] if "fwd" in modes else []
         deeper += [pulled] if "rev" in modes else []
         for g in deeper:
-            found = _check(g, name, xs, depth + 1, order, modes, rtol, atol, rng)
+            found = _check(g, name, xs, depth + 1, order, modes, rtol, atol, rng, eps)
             forward, reverse = max(forward, found.forward), max(reverse, found.reverse)
     return GradReport(forward, reverse)
 

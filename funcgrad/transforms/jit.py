@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from funcgrad import config
 from funcgrad.backends.program import program_of, run, tier_of
 from funcgrad.errors import ConcretizationError
 from funcgrad.ir.avals import aval_of
@@ -123,7 +124,7 @@ class Jitted:
         return self if instance is None else MethodType(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if running.get() is not None:  # inside a trace the equations belong to that trace
+        if running.get() is not None or not config.jit:  # in a trace, equations belong to that
             return self.f(*args, **kwargs)
         self.calls += 1
         leaves, key, rebuild = self.signature(args, kwargs)

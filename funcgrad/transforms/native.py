@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import MethodType
 from typing import Any
+from weakref import WeakSet
 
+from funcgrad import config
 from funcgrad.backends.llvm.entry import Guards, calls_of
 from funcgrad.backends.program import plain_copies, run_by_numpy
 from funcgrad.ir.avals import Aval
@@ -57,6 +59,7 @@ class Chain:
         self.built: list[Any] = []
         self.retired = 0
         self.renewals = 0
+        _chains.add(self)
 
     def calls(self) -> int:
         """How many calls native entries have answered."""
@@ -99,7 +102,7 @@ class Chain:
         """Link the entries, each of which falls back on the one before, and install the last."""
         built: list[Any] = []
         call: Any = self.general
-        for leaf, guards in self.leaves.values():
+        for leaf, guards in self.leaves.values() if config.jit else ():
             made = leaf.native.entry(
                 call, single=leaf.treedef is LEAF, fixed=leaf.fixed, guards=guards
             )
@@ -112,6 +115,16 @@ class Chain:
         elif old:
             del self.owner.__class__.__call__
         self.retired += sum(map(calls_of, old))
+
+
+def _rebuilt(_: Any) -> None:
+    """Native entries ask no switch: they go while jit is off, and come back with it."""
+    for chain in list(_chains):
+        chain.build()
+
+
+_chains: WeakSet[Chain] = WeakSet()
+config.watch("jit", _rebuilt)
 
 
 def own_class(owner: Any) -> Any:
