@@ -11,7 +11,15 @@ from funcgrad.errors import ShapeError
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.functions.common import array_of
 
-tanh = np.tanh
+
+def tanh(x: Any) -> Any:
+    """(e^x - e^-x) / (e^x + e^-x).
+
+    >>> from funcgrad import nn
+    >>> nn.tanh(0.0)
+    np.float64(0.0)
+    """
+    return np.tanh(x)
 
 
 def identity(x: Any) -> Any:
@@ -39,13 +47,14 @@ def relu(x: Any) -> Any:
 
 
 def relu6(x: Any) -> Any:
-    """min(max(x, 0), 6).
+    """min(max(x, 0), 6), with derivative 0 at 0 and 6.
 
     >>> from funcgrad import nn
     >>> nn.relu6([-1.0, 7.0])
     array([0., 6.])
     """
-    return np.minimum(np.maximum(array_of(x), 0), 6)
+    x = array_of(x)
+    return np.where(x <= 0, x.dtype.type(0), np.where(x >= 6, x.dtype.type(6), x))[()]
 
 
 def leaky_relu(x: Any, negative_slope: Any = 0.01) -> Any:
@@ -136,7 +145,8 @@ def softplus(x: Any) -> Any:
     >>> nn.softplus(1000.0)
     np.float64(1000.0)
     """
-    return np.logaddexp(array_of(x), 0.0)
+    with np.errstate(invalid="ignore"):  # NumPy warns of a NaN that came in
+        return np.logaddexp(array_of(x), 0.0)
 
 
 def log_sigmoid(x: Any) -> Any:
@@ -194,9 +204,8 @@ def squareplus(x: Any, b: Any = 4) -> Any:
     """
     x = array_of(x) * 1.0
     root = np.sqrt(x * x + b)
-    distance = root + np.abs(x)
-    safe = np.where(x < 0, distance, x.dtype.type(1))
-    return np.where(x < 0, b / safe, distance)[()] / 2
+    below = root - np.where(x < 0, x, x.dtype.type(-1))
+    return np.where(x < 0, b / below, root + x)[()] / 2
 
 
 def elu(x: Any, alpha: Any = 1.0) -> Any:
@@ -239,13 +248,15 @@ def selu(x: Any) -> Any:
 def gelu(x: Any, approximate: bool = True) -> Any:
     """x Φ(x), Φ the normal distribution's; approximately, Φ by tanh (√(2/π) (x + 0.044715 x³)).
 
+    (1 + tanh u) / 2 is computed as sigmoid(2u), which keeps its digits far below 0.
+
     >>> from funcgrad import nn
     >>> nn.gelu(1.0, approximate=False)
     np.float64(0.8413447460685429)
     """
     x = array_of(x) * 1.0
     if approximate:
-        return 0.5 * x * (1.0 + np.tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))
+        return x * sigmoid(2 * sqrt(2 / pi) * (x + 0.044715 * x**3))
     return 0.5 * x * e.erfc(-x * sqrt(0.5))
 
 

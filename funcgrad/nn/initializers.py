@@ -194,9 +194,7 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = _FLOAT) -> 
 
     def init(key: Any, shape: Sequence[int], dtype: Any = dtype) -> Any:
         if len(shape) < 2:
-            raise ShapeError(
-                f"orthogonal: shape {tuple(shape)} has fewer than two axes"
-            )
+            raise ShapeError(f"orthogonal: shape {tuple(shape)} has fewer than two axes")
         columns = shape[column_axis]
         rows = prod(shape) // columns
         draws = random.normal(key, (max(rows, columns), min(rows, columns)), dtype)

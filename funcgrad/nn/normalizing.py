@@ -45,7 +45,7 @@ def logsumexp(
     a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False,
     where: Any = None,
 ) -> Any:  # fmt: skip
-    """log Σ b e^a along an axis (all, by default); with ``return_sign``, of |Σ b e^a|, and the sign.
+    """log Σ b e^a along an axis (or all); with ``return_sign`` of |Σ b e^a|, and its sign.
 
     A sum that is negative has no logarithm: NaN, without ``return_sign``.
 

@@ -19,7 +19,10 @@ OPTIONS = [
     {"is_causal": True},
     {"local_window_size": 2},
     {"local_window_size": (1, 3), "is_causal": True},
-    {"query_seq_lengths": np.array([2, 5]), "key_value_seq_lengths": np.array([6, 3])},
+    {
+        "query_seq_lengths": np.array([2, 5], np.int32),
+        "key_value_seq_lengths": np.array([6, 3], np.int32),
+    },
 ]
 
 

@@ -37,7 +37,7 @@ def test_as_jax_does(name, kwargs):
         slope = np.asarray(jax.grad(total(expected, jax.numpy))(X))
         known = np.isfinite(slope)  # JAX's own may be NaN where all is left out
         found = grad(total(f, np))(X)
-        np.testing.assert_allclose(found[known], slope[known], rtol=1e-9, atol=1e-13)
+        np.testing.assert_allclose(found[known], slope[known], rtol=1e-7, atol=1e-12)
 
 
 @pytest.mark.parametrize("name, kwargs", CASES)
@@ -96,9 +96,8 @@ def test_standardize_with_given_moments(algorithm):
 
 
 def test_one_hot():
-    np.testing.assert_array_equal(
-        nn.one_hot(np.array([0, 2, -1]), 3), [[1, 0, 0], [0, 0, 1], [0] * 3]
-    )
+    rows = [[1, 0, 0], [0, 0, 1], [0, 0, 0]]
+    np.testing.assert_array_equal(nn.one_hot(np.array([0, 2, -1]), 3), rows)
     np.testing.assert_array_equal(nn.one_hot(np.array([0, 2]), 3, axis=0).T, nn.one_hot([0, 2], 3))
     assert nn.one_hot(1, 3, dtype=bool).tolist() == [False, True, False]
     np.testing.assert_array_equal(vmap(lambda i: nn.one_hot(i, 4))(np.arange(4)), np.eye(4))
