@@ -14,6 +14,7 @@ from funcgrad.backends import program as _program
 from funcgrad.control.cond import cond, switch
 from funcgrad.control.scan import map, scan
 from funcgrad.control.while_loop import fori_loop, while_loop
+from funcgrad.extending import primitive
 from funcgrad.interop import (
     block_until_ready,
     default_backend,
@@ -68,9 +69,9 @@ __all__ = [
     "device_put", "devices", "disable_jit", "dynamic_slice", "dynamic_update_slice", "errors",
     "eval_shape", "flatten_util", "fori_loop", "grad", "hessian", "hvp", "io_callback", "jacfwd",
     "jacobian", "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize", "make_jaxpr",
-    "map", "named_call", "nn", "numpy", "pmap", "pmax", "pmean", "pmin", "ppermute", "psum",
-    "pure_callback", "random", "remat", "scan", "scipy", "stop_gradient", "switch", "test_util",
-    "testing", "tree", "tree_util", "typing", "value_and_grad", "vjp", "vmap", "while_loop",
+    "map", "named_call", "nn", "numpy", "pmap", "pmax", "pmean", "pmin", "ppermute", "primitive",
+    "psum", "pure_callback", "random", "remat", "scan", "scipy", "stop_gradient", "switch",
+    "test_util", "testing", "tree", "tree_util", "typing", "value_and_grad", "vjp", "vmap", "while_loop",
 ]  # fmt: skip
 
 

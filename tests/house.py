@@ -31,7 +31,7 @@ LAYERS = (
         "flatten_util",
         "debug",
         "typing",
-        "primitive",
+        "extending",
         "interop",
     },
 )
