@@ -60,18 +60,19 @@ __version__ = "0.1.0"
 remat = checkpoint
 ShapeDtypeStruct = ShapeDtype
 
-_LAZY = {"debug", "flatten_util", "lax", "nn", "test_util", "tree_util", "typing"}
+_LAZY = {"compat", "debug", "flatten_util", "lax", "nn", "test_util", "tree_util", "typing"}
 
 __all__ = [
     "Array", "ShapeDtype", "ShapeDtypeStruct", "all_gather", "all_to_all", "axis_index",
-    "axis_size", "block_until_ready", "checkpoint", "clear_caches", "cond", "config",
+    "axis_size", "block_until_ready", "checkpoint", "clear_caches", "compat", "cond", "config",
     "custom_jvp", "custom_vjp", "debug", "default_backend", "device_count", "device_get",
     "device_put", "devices", "disable_jit", "dynamic_slice", "dynamic_update_slice", "errors",
     "eval_shape", "flatten_util", "fori_loop", "grad", "hessian", "hvp", "io_callback", "jacfwd",
     "jacobian", "jacrev", "jit", "jvp", "lax", "linear_transpose", "linearize", "make_jaxpr",
     "map", "named_call", "nn", "numpy", "pmap", "pmax", "pmean", "pmin", "ppermute", "primitive",
     "psum", "pure_callback", "random", "remat", "scan", "scipy", "stop_gradient", "switch",
-    "test_util", "testing", "tree", "tree_util", "typing", "value_and_grad", "vjp", "vmap", "while_loop",
+    "test_util", "testing", "tree", "tree_util", "typing", "value_and_grad", "vjp", "vmap",
+    "while_loop",
 ]  # fmt: skip
 
 

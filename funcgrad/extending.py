@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -59,7 +59,7 @@ class primitive:  # noqa: N801  # used as a decorator, like a function
     def __init__(self, f: Callable[..., Any], *, vmap_method: str = "sequential"):
         self.f = f
         self.vmap_method = vmap_method
-        self.rules: tuple[Rule, ...] | None = None
+        self.rules: Mapping[int, Rule] | None = None
         self.forward = False
         self.abstract: Callable[..., Any] | None = None
         self.found: dict[Any, Any] = {}
@@ -69,11 +69,11 @@ class primitive:  # noqa: N801  # used as a decorator, like a function
 
     def defjvps(self, *rules: Rule) -> None:
         """One tangent rule per argument: ``rule(t, z, *args, **kwargs)``, or None."""
-        self.rules, self.forward = rules, True
+        self.rules, self.forward = dict(enumerate(rules)), True
 
     def defvjps(self, *rules: Rule) -> None:
         """One cotangent rule per argument: ``rule(ct, z, *args, **kwargs)``, or None."""
-        self.rules, self.forward = rules, False
+        self.rules, self.forward = dict(enumerate(rules)), False
 
     def def_abstract(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """How shapes and dtypes follow; arrays come as ``ShapeDtype``. Usable as a decorator."""
@@ -85,7 +85,7 @@ class primitive:  # noqa: N801  # used as a decorator, like a function
             return self.f(*args, **kwargs)
         if self.rules is None:
             return self.called(*args, **kwargs)
-        places = [i for i, x in enumerate(args) if i < len(self.rules) and _moves(x)]
+        places = [i for i, x in enumerate(args) if i in self.rules and _moves(x)]
         if not places:
             return self.called(*args, **kwargs)
         return _Call(self, args, kwargs, places).ruled(*[args[i] for i in places])
@@ -167,7 +167,8 @@ class _Call:
         return args
 
     def terms(self, seeds: Sequence[Any], z: Any, moving: Sequence[Any]) -> list[Any]:
-        args, rules = self.merged(moving), self.of.rules or ()
+        args, rules = self.merged(moving), self.of.rules
+        assert rules is not None
         return [
             None if (rule := rules[i]) is None else rule(seed, z, *args, **self.kwargs)
             for i, seed in zip(self.places, seeds, strict=True)

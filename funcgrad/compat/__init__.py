@@ -1,0 +1,1 @@
+"""Other libraries' public names over funcgrad: ``funcgrad.compat.autograd``."""
