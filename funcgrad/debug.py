@@ -83,7 +83,8 @@ def callback(
     """Call ``callback(*args, **kwargs)`` whenever the program runs; its result is dropped.
 
     Arrays come as NumPy's, copies that the function may keep. In a batch it is called once per
-    example, in order. ``vmap`` of Python's ``if`` runs each side's examples by themselves.
+    example, in order; also for examples that a ``cond`` or a ``while_loop`` of the batch computes
+    and drops. Where a function has a rule of its own, its rule is what runs and is seen.
 
     >>> from funcgrad import debug, grad
     >>> seen = []

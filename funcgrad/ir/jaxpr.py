@@ -133,17 +133,22 @@ def silent(jaxpr: Jaxpr) -> Jaxpr:
 
 
 def _silent(jaxpr: Jaxpr) -> Jaxpr:
+    eqns = [silent_eqn(e) for e in jaxpr.eqns if e.outvars or not e.prim.effect]
+    return Jaxpr(jaxpr.invars, eqns, jaxpr.outvars)
+
+
+def silent_eqn(eqn: Eqn) -> Eqn:
+    """The equation with silent programs among its parameters."""
+
     def of(value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(map(of, value))
         return silent(value) if isinstance(value, Jaxpr) else value
 
-    eqns = [
-        Eqn(e.prim, e.invars, {k: of(v) for k, v in e.params.items()}, e.outvars, e.source)
-        if has_effect(e) else e
-        for e in jaxpr.eqns if e.outvars or not e.prim.effect
-    ]  # fmt: skip
-    return Jaxpr(jaxpr.invars, eqns, jaxpr.outvars)
+    if not has_effect(eqn):
+        return eqn
+    params = {k: of(v) for k, v in eqn.params.items()}
+    return Eqn(eqn.prim, eqn.invars, params, eqn.outvars, eqn.source)
 
 
 def dead_code(eqns: Sequence[Eqn], outs: Iterable[Atom]) -> list[Eqn]:

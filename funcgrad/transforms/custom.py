@@ -14,7 +14,7 @@ import numpy as np
 
 from funcgrad.errors import DifferentiationError, StructureError
 from funcgrad.ir.avals import Aval, is_inexact
-from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
+from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var, silent_eqn
 from funcgrad.ops.call import call, inlined, splice
 from funcgrad.ops.families import define, is_linear, known_aval, ops
 from funcgrad.ops.shaping import instantiate, zeros
@@ -198,7 +198,7 @@ def check_shape(what: str, found: Aval, wanted: Aval) -> None:
 
 
 def _jvp_linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool) -> Sequence[Any]:
-    builder.eqns.append(eqn)
+    builder.eqns.append(silent_eqn(eqn))  # what the user sees of f, its rule does
     _closes_over(eqn, given)
     n, rule = eqn.params["n"], eqn.params["rule"]
     tangents = [_atom(builder, t, v) for t, v in zip(given[:n], eqn.invars, strict=False)]
@@ -368,7 +368,7 @@ def _transposed(bwd: Jaxpr, n_cts: int) -> _Transposed:
 
 
 def _vjp_linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool) -> Sequence[Any]:
-    builder.eqns.append(eqn)
+    builder.eqns.append(silent_eqn(eqn))  # what the user sees of f, its rule does
     _closes_over(eqn, given)
     p = eqn.params
     n, n_out, k = p["n"], len(eqn.outvars), len(p["jaxpr"].invars)

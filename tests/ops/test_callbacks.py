@@ -9,6 +9,7 @@ from funcgrad import (
     cond,
     config,
     custom_jvp,
+    custom_vjp,
     debug,
     disable_jit,
     fori_loop,
@@ -154,6 +155,35 @@ def test_checkpoint_runs_effects_once(note):
         return np.sin(x)
 
     assert note.of(grad(checkpoint(f)), 2.0) == [2.0]
+
+
+def test_custom_rules_speak_for_their_functions(note):
+    @custom_jvp
+    def f(x):
+        debug.callback(note, x)
+        return x**2
+
+    @custom_vjp
+    def g(x):
+        debug.callback(note, x)
+        return x**2
+
+    f.defjvp(lambda xs, ts: (f(xs[0]), 2 * xs[0] * ts[0]))
+    g.defvjp(lambda x: (g(x), x), lambda x, ct: ([debug.callback(note, "back"), 2 * x * ct][1],))
+    assert note.of(jit(f), 3.0) == note.of(f, 3.0) == note.of(grad(f), 3.0) == [3.0]
+    assert note.of(jit(g), 3.0) == note.of(g, 3.0) == [3.0]
+    assert note.of(grad(g), 3.0) == [3.0, "back"]
+
+
+def test_loops_and_branches_of_a_batch_run_for_all_examples(note):
+    def branch(x):
+        return cond(x > 1, lambda x: [debug.callback(note, x), x][1], lambda x: x, x)
+
+    def loop(x):
+        return while_loop(lambda c: c < 4, lambda c: [debug.callback(note, c), 2 * c][1], x)
+
+    assert note.of(vmap(branch), np.arange(3.0)) == [0.0, 1.0, 2.0]
+    assert note.of(vmap(loop), np.array([1.0, 3.0])) == [1.0, 3.0, 2.0, 6.0]
 
 
 def test_batches_are_examples_in_order(note):
