@@ -20,6 +20,7 @@ from funcgrad import (
     jacrev,
     jit,
     jvp,
+    make_jaxpr,
     pure_callback,
     scan,
     stop_gradient,
@@ -204,6 +205,16 @@ def test_effects_without_operands_belong_to_the_program(note):
 
     assert note.of(jit(f), 1.0) == [7, 7]
     assert note.of(grad(f), 1.0) == [7, 7]
+
+
+def test_an_effect_is_an_equation_without_results(note):
+    def f(x):
+        debug.callback(note, x)
+        return np.sin(x)
+
+    assert "= debug_callback[" in str(make_jaxpr(f)(1.0))
+    assert "= debug_callback[" in str(make_jaxpr(grad(f))(1.0))
+    assert note.seen == []
 
 
 def test_arrays_may_be_kept():
