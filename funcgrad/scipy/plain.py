@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from funcgrad.trace.tracer import is_traced
 
-__all__ = ["missing", "scipys"]
+__all__ = ["any_ours", "missing", "scipys"]
 
 
 def _ours(x: Any) -> bool:
@@ -19,13 +19,18 @@ def _ours(x: Any) -> bool:
     return is_traced(x) or x.__class__.__module__.startswith("cupy")
 
 
+def any_ours(args: Iterable[Any], kwargs: dict[str, Any] | None = None) -> bool:
+    """Whether any argument of a call is for us."""
+    return any(_ours(x) for x in (*args, *(kwargs or {}).values()))
+
+
 def scipys(module: str) -> Callable[[Any], Any]:
     """Register what a function of this SciPy module is on traced values."""
 
     def register(handler: Any) -> Any:
         @wraps(handler)
         def function(*args: Any, **kwargs: Any) -> Any:
-            if any(_ours(x) for x in args) or any(_ours(x) for x in kwargs.values()):
+            if any_ours(args, kwargs):
                 return handler(*args, **kwargs)
             return getattr(importlib.import_module(module), handler.__name__)(*args, **kwargs)
 
