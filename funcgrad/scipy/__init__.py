@@ -17,7 +17,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_MODULES = ("fft", "linalg", "stats")
+_MODULES = ("fft", "integrate", "linalg", "stats")
 
 
 def __getattr__(name: str) -> Any:
