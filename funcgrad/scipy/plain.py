@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, NoReturn
 
+import numpy as np
+
+from funcgrad.ops.functions.common import array_of, as_dtype, dtype_of
 from funcgrad.trace.tracer import is_traced
 
-__all__ = ["any_ours", "missing", "scipys"]
+__all__ = ["alike", "any_ours", "missing", "scipys"]
 
 
 def _ours(x: Any) -> bool:
@@ -22,6 +25,14 @@ def _ours(x: Any) -> bool:
 def any_ours(args: Iterable[Any], kwargs: dict[str, Any] | None = None) -> bool:
     """Whether any argument of a call is for us."""
     return any(_ours(x) for x in (*args, *(kwargs or {}).values()))
+
+
+def alike(*xs: Any) -> list[Any]:
+    """Operands as arrays of one floating dtype; Python's numbers take that of the others."""
+    xs = tuple(array_of(x) if isinstance(x, (list, tuple)) else x for x in xs)
+    dtype = dtype_of(*xs)
+    dtype = dtype if dtype.kind == "f" else np.dtype(float)
+    return [as_dtype(array_of(x), dtype) for x in xs]
 
 
 def scipys(module: str) -> Callable[[Any], Any]:

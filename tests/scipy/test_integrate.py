@@ -181,8 +181,12 @@ def test_adjoint():
     for x, y in zip(exact, found, strict=True):
         np.testing.assert_allclose(y, x, rtol=1e-6, atol=1e-7)
     f = lambda t, y, p: -p["k"] * y
-    ivp = lambda adjoint: lambda p: np.sum(integrate.solve_ivp(
-        f, (0.0, 2.0), np.ones(2), t_eval=T[1:], args=(p,), adjoint=adjoint, **TIGHT).y)  # fmt: skip
+    options = {"t_eval": T[1:], **TIGHT}
+    ivp = lambda adjoint: (
+        lambda p: np.sum(
+            integrate.solve_ivp(f, (0.0, 2.0), np.ones(2), args=(p,), adjoint=adjoint, **options).y
+        )
+    )
     np.testing.assert_allclose(
         grad(ivp(True))({"k": 0.5})["k"], grad(ivp(False))({"k": 0.5})["k"], rtol=1e-7
     )

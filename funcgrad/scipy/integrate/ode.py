@@ -22,8 +22,7 @@ from funcgrad.control.scan import scan
 from funcgrad.errors import NotTraceableError
 from funcgrad.ops.functions.common import array_of, as_dtype, known
 from funcgrad.scipy.integrate.runge_kutta import METHODS, Solved, integrate
-from funcgrad.scipy.plain import any_ours
-from funcgrad.scipy.stats.distribution import alike
+from funcgrad.scipy.plain import alike, any_ours
 from funcgrad.trace.core import running
 from funcgrad.trace.tracer import is_traced
 from funcgrad.transforms.custom import custom_vjp

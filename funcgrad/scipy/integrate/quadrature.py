@@ -16,8 +16,7 @@ import numpy as np
 from funcgrad.control.while_loop import while_loop
 from funcgrad.errors import NotTraceableError
 from funcgrad.ops.functions.common import array_of
-from funcgrad.scipy.plain import any_ours
-from funcgrad.scipy.stats.distribution import alike
+from funcgrad.scipy.plain import alike, any_ours
 from funcgrad.trace.core import running
 from funcgrad.trace.tracer import is_traced
 from funcgrad.transforms.stop_gradient import stop_gradient

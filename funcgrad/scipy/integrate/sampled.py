@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from funcgrad.scipy.plain import scipys
-from funcgrad.scipy.stats.distribution import alike
+from funcgrad.scipy.plain import alike, scipys
 
 __all__ = ["cumulative_simpson", "cumulative_trapezoid", "romb", "simpson", "trapezoid"]
 

@@ -18,18 +18,9 @@ from typing import Any
 import numpy as np
 
 from funcgrad.errors import NotTraceableError
-from funcgrad.ops.functions.common import array_of, as_dtype, dtype_of
-from funcgrad.scipy.plain import any_ours
+from funcgrad.scipy.plain import alike, any_ours
 
-__all__ = ["Continuous", "Discrete", "alike"]
-
-
-def alike(*xs: Any) -> list[Any]:
-    """Operands as arrays of one floating dtype; Python's numbers take that of the others."""
-    xs = tuple(array_of(x) if isinstance(x, (list, tuple)) else x for x in xs)
-    dtype = dtype_of(*xs)
-    dtype = dtype if dtype.kind == "f" else np.dtype(float)
-    return [as_dtype(array_of(x), dtype) for x in xs]
+__all__ = ["Continuous", "Discrete"]
 
 
 def _bind(who: str, names: tuple[str, ...], n: int, args: Any, kwargs: Any) -> list[Any]:

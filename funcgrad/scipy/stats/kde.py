@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from funcgrad.scipy.linalg.factors import triangular
-from funcgrad.scipy.stats.distribution import alike
+from funcgrad.scipy.plain import alike
 
 __all__ = ["gaussian_kde"]
 

@@ -12,8 +12,7 @@ import numpy as np
 from funcgrad.errors import NotTraceableError
 from funcgrad.ops import elementwise as e
 from funcgrad.scipy.linalg.factors import triangular
-from funcgrad.scipy.plain import any_ours
-from funcgrad.scipy.stats.distribution import alike
+from funcgrad.scipy.plain import alike, any_ours
 
 __all__ = ["dirichlet", "multinomial", "multivariate_normal", "multivariate_t"]
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from funcgrad.errors import NotTraceableError
-from funcgrad.scipy.plain import scipys
-from funcgrad.scipy.stats.distribution import alike
+from funcgrad.scipy.plain import alike, scipys
 from funcgrad.scipy.stats.real_line import beta
 from funcgrad.transforms.vmap import vmap
 
