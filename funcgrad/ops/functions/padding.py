@@ -23,7 +23,7 @@ def _pairs(value: Any, rank: int) -> list[tuple[Any, Any]]:
         for axis, widths in value.items():
             pairs[axis] = tuple(widths) if isinstance(widths, tuple) else (widths, widths)
         return pairs
-    if not isinstance(value, (tuple, list, np.ndarray)):
+    if not isinstance(value, (tuple, list, np.ndarray)) or getattr(value, "ndim", 1) == 0:
         return [(value, value)] * rank
     rows = list(value)
     if not isinstance(rows[0], (tuple, list, np.ndarray)):
