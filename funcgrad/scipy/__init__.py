@@ -17,7 +17,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_MODULES = ("fft", "integrate", "interpolate", "linalg", "signal", "stats")
+_MODULES = ("fft", "integrate", "interpolate", "linalg", "ndimage", "signal", "stats")
 
 
 def __getattr__(name: str) -> Any:
