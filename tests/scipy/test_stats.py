@@ -72,9 +72,10 @@ def test_quantiles(name, method):
         pytest.skip("has no formula")
     q = np.array([1e-9, 0.01, 0.3, 0.55, 0.9, 0.9999, 0.0, 1.0, -0.1, 1.1, np.nan])
     rest = (*SHAPES[name], LOC, SCALE)
+    # of some laws SciPy's isf(q) is ppf(1 - q), which loses digits
     wanted = getattr(getattr(scipy.stats, name), method)(q, *rest)
     found = needing(lambda: traced(getattr(getattr(stats, name), method), q, *rest))
-    np.testing.assert_allclose(found, wanted, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(found, wanted, rtol=1e-7, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", SHAPES)
