@@ -114,6 +114,30 @@ def test_nothing_leaks_from_outside(name):
                 np.testing.assert_array_equal(part, 0.0)
 
 
+@pytest.mark.parametrize(
+    "name, shapes, x",
+    [("gamma", (2.0,), 0.0), ("rayleigh", (), 0.0), ("maxwell", (), 0.0),
+     ("weibull_min", (2.0,), 0.0), ("triang", (0.3,), 1.0), ("lognorm", (0.5,), 0.0),
+     ("invgamma", (2.0,), 0.0),
+     ("beta", (2.0, 3.0), 1.0), ("norm", (), 1e200), ("cauchy", (), 1e200)],
+)  # fmt: skip
+def test_ends_where_the_density_is_zero(name, shapes, x):
+    p = np.array([x, *shapes, 0.0, 1.0])
+    for method, value in (("pdf", 0.0), ("logpdf", -np.inf)):
+        call = lambda p, m=method: getattr(getattr(stats, name), m)(*p)
+        assert needing(lambda c=call: jit(c)(p)) == value
+        np.testing.assert_array_equal(jacfwd(call)(p), 0.0)
+        np.testing.assert_array_equal(jacrev(call)(p), 0.0)
+
+
+def test_far_tails():
+    found = jit(lambda x: (stats.gumbel_r.logsf(x), stats.gumbel_l.logcdf(-x)))(800.0)
+    assert found == (-800.0, -800.0)
+    assert grad(stats.gumbel_r.logsf)(800.0) == -1.0
+    density = needing(lambda: grad(lambda x: stats.gennorm.cdf(x, 1.5))(0.0))
+    np.testing.assert_allclose(density, scipy.stats.gennorm.pdf(0.0, 1.5))
+
+
 @pytest.mark.parametrize("method", ["pmf", "logpmf", "cdf", "sf", "logcdf"])
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts(name, method):

@@ -96,6 +96,14 @@ def nudged(f: Slope, t: Any, y: Any, h: Any) -> Any:
     return _step(f, RK45, t, y, f(t, y), h)[0]
 
 
+def _dense(m: Tableau, y: Any, ks: list[Any], h: Any, s: Any) -> Any:
+    """y at the shares s (n,) of a step: (n, …)."""
+    powers = np.arange(1, m.p.shape[1] + 1).astype(y.dtype)
+    weights = s[:, None] ** powers @ m.p.T.astype(y.dtype)
+    tall = s.shape + (1,) * y.ndim
+    return y + h * sum(weights[:, i].reshape(tall) * k for i, k in enumerate(ks) if m.p[i].any())
+
+
 def _rms(x: Any) -> Any:
     return np.sqrt(np.mean(abs(x) ** 2))
 
@@ -140,7 +148,6 @@ def integrate(
         y, k = stop_gradient((y0, k0))
         h0 = stop_gradient(first_step(f, m, begin, y, k, bound - begin, (rtol, atol), max_step))
     tall = (n,) + (1,) * y0.ndim
-    powers = np.arange(1, m.p.shape[1] + 1).astype(dtype)
     ys0 = np.where((ts == begin).reshape(tall), y0, np.asarray(np.nan, dtype))
     h0 = h0 * np.ones((), dtype)
 
@@ -159,13 +166,11 @@ def integrate(
         scale = atol + rtol * np.maximum(abs(stop_gradient(y)), abs(stop_gradient(new)))
         norm = _rms(stop_gradient(h * _weighed(m.e, ks)) / scale)
         good = norm < 1
-        s = ((ts - t) / h)[:, None] ** powers @ m.p.T.astype(dtype)
-        inner = y + h * sum(s[:, i].reshape(tall) * k for i, k in enumerate(ks) if m.p[i].any())
         here = good & (way * (ts - t) > 0) & (way * (ts - end) <= 0)
         wanted = abs(h) * _factor(norm, m.order, rejected)
         return (
             np.where(good, end, t), np.where(good, new, y), np.where(good, ks[-1], k),
-            wanted, ~good, np.where(here.reshape(tall), inner, ys),
+            wanted, ~good, np.where(here.reshape(tall), _dense(m, y, ks, h, (ts - t) / h), ys),
             ~good & (wanted < least), count + 1,
         )  # fmt: skip
 

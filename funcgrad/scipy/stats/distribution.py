@@ -5,8 +5,8 @@ With y = (x - loc) / scale
     pdf(x) = p(y) / scale      cdf(x) = F(y)      ppf(q) = loc + scale F^-1(q)
 
 What a distribution does not say follows: p = exp(log p), F = 1 - sf, log F = log(F), and so on.
-Outside of the support densities are 0 and all slopes are 0; parameters that are not allowed give
-NaN, as in SciPy.
+Where a density is 0, outside of the support and at its ends, all slopes are 0; parameters that are
+not allowed give NaN, as in SciPy.
 """
 
 from __future__ import annotations
@@ -166,11 +166,15 @@ class Continuous(_Distribution):
     def _density(self, x: Any, rest: Any, log: bool) -> Any:
         y, shapes, scale, low, high, valid = self._at(x, rest)
         pdf, logpdf = self.told("pdf"), self.told("logpdf")
+        by_log = logpdf is not None if log or pdf is None else False
+        own = (logpdf if by_log else pdf)(y, *shapes)
         if log:
-            p = (np.log(pdf(y, *shapes)) if logpdf is None else logpdf(y, *shapes)) - np.log(scale)
+            p = (own if by_log else np.log(own)) - np.log(scale)
         else:
-            p = (np.exp(logpdf(y, *shapes)) if pdf is None else pdf(y, *shapes)) / scale
-        inside = (y >= low) & (y <= high) & (abs(y) < np.inf)
+            p = (np.exp(own) if by_log else own) / scale
+        # where the density is 0 at the end of the support, its slope is that of outside: 0
+        some = own != (-np.inf if by_log else 0.0)
+        inside = (y >= low) & (y <= high) & (abs(y) < np.inf) & some
         return np.where(valid, np.where(inside, p, -np.inf if log else 0.0), np.nan)
 
     def _pdf(self, x: Any, *rest: Any) -> Any:

@@ -54,17 +54,24 @@ logistic = Continuous(
     ppf=e.logit,
 )  # fmt: skip
 
+
+def _log_small(x: Any) -> Any:
+    """log(1 - exp(-exp(x))), which is x where exp(x) is nothing beside 1."""
+    return np.where(x < -37, x, np.log(-np.expm1(-np.exp(np.maximum(x, -40.0)))))
+
+
 gumbel_r = Continuous(
     "gumbel_r", "Gumbel's distribution of largest values: exp(-x - exp(-x)).",
     logpdf=lambda x: -x - np.exp(-x), cdf=lambda x: np.exp(-np.exp(-x)),
     logcdf=lambda x: -np.exp(-x), sf=lambda x: -np.expm1(-np.exp(-x)),
-    ppf=lambda q: -np.log(-np.log(q)), isf=lambda q: -np.log(-np.log1p(-q)),
+    logsf=lambda x: _log_small(-x), ppf=lambda q: -np.log(-np.log(q)),
+    isf=lambda q: -np.log(-np.log1p(-q)),
 )  # fmt: skip
 
 gumbel_l = Continuous(
     "gumbel_l", "Gumbel's distribution of smallest values: exp(x - exp(x)).",
     logpdf=lambda x: x - np.exp(x), cdf=lambda x: -np.expm1(-np.exp(x)),
-    logsf=lambda x: -np.exp(x), sf=lambda x: np.exp(-np.exp(x)),
+    logcdf=_log_small, logsf=lambda x: -np.exp(x), sf=lambda x: np.exp(-np.exp(x)),
     ppf=lambda q: np.log(-np.log1p(-q)), isf=lambda q: np.log(-np.log(q)),
 )  # fmt: skip
 
@@ -95,7 +102,8 @@ skewnorm = Continuous(
 
 def _gennorm_cdf(x: Any, beta: Any) -> Any:
     half = 0.5 * scipys.special.gammaincc(1 / beta, abs(x) ** beta)
-    return np.where(x > 0, 1 - half, half)
+    middle = 0.5 + 0.5 * beta * np.exp(-e.gammaln(1 / beta)) * x  # its powers have no slope at 0
+    return np.where(x == 0, middle, np.where(x > 0, 1 - half, half))
 
 
 def _gennorm_ppf(q: Any, beta: Any) -> Any:
