@@ -192,6 +192,49 @@ def test_adjoint():
     )
 
 
+def relaxing(p, method="Radau", t=(0.25, 1.0)):
+    """y' = k (y - cos t), from y0."""
+    slope = lambda t, y: p[0] * (y - np.cos(t))
+    return integrate.solve_ivp(
+        slope, (0.0, 1.0), np.stack([p[1]]), method, np.array(t), rtol=1e-9, atol=1e-9
+    ).y[0]
+
+
+def relaxed(p, t=(0.25, 1.0)):
+    k, y0 = p[0], p[1]
+    t = np.array(t)
+    across = 1 + k * k
+    kept = (y0 - k * k / across) * np.exp(k * t)
+    return k * k / across * np.cos(t) - k / across * np.sin(t) + kept
+
+
+@pytest.mark.parametrize("k", [-2.0, -2000.0])
+def test_stiff_equations(k):
+    p = np.array([k, 2.0])
+    np.testing.assert_allclose(jit(relaxing)(p), relaxed(p), rtol=1e-8)
+    for derivative in (jacfwd, jacrev, lambda f: jacfwd(jacrev(f))):
+        np.testing.assert_allclose(derivative(relaxing)(p), derivative(relaxed)(p), atol=2e-9)
+
+
+def test_a_stiff_oscillator():
+    def f(t, y, mu):
+        return np.stack([y[1], mu * (1 - y[0] ** 2) * y[1] - y[0]])
+
+    def at_end(mu, rtol=1e-6):
+        options = {"rtol": rtol, "atol": 1e-2 * rtol, "args": (mu,)}
+        return integrate.solve_ivp(
+            f, (0.0, 1000.0), np.array([2.0, 0.0]), "Radau", np.array([600.0, 1000.0]), **options
+        )
+
+    wanted = at_end(500.0, 1e-10)  # SciPy's
+    found = jit(at_end)(500.0)
+    np.testing.assert_allclose(found.y, wanted.y, rtol=1e-5)
+    assert found.nfev < wanted.nfev
+    slope = grad(lambda mu: at_end(mu).y[0, 1])(500.0)
+    near = at_end(500.1, 1e-10).y[0, 1] - at_end(499.9, 1e-10).y[0, 1]
+    np.testing.assert_allclose(slope, near / 0.2, rtol=5e-3)
+
+
 def test_batches_and_single_precision():
     y0s = RNG.uniform(0.5, 1.5, size=(3, 2))
     found = vmap(lambda y0: end(y0, 1.5, 0.8))(y0s)

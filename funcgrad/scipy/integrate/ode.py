@@ -21,7 +21,8 @@ import numpy as np
 from funcgrad.control.scan import scan
 from funcgrad.errors import NotTraceableError
 from funcgrad.ops.functions.common import array_of, as_dtype, known
-from funcgrad.scipy.integrate.runge_kutta import METHODS, Solved, integrate
+from funcgrad.scipy.integrate.runge_kutta import METHODS
+from funcgrad.scipy.integrate.stepping import Solved, integrate
 from funcgrad.scipy.plain import alike, any_ours
 from funcgrad.trace.core import running
 from funcgrad.trace.tracer import is_traced
@@ -208,8 +209,10 @@ def solve_ivp(
     """``.t`` and ``.y`` (number of equations, n) for y' = fun(t, y, *args), y(t_span[0]) = y0.
 
     Where nothing is traced it is SciPy's. Traced, it takes the same steps by "RK45" or "RK23", and
-    needs ``t_eval`` (n,): how many steps there are is not known beforehand. ``.success`` says
-    whether the end was reached; y is NaN beyond the last step. ``adjoint``: see the module.
+    steps of its own by "Radau", which is for stiff equations and solves full systems of three
+    times as many (its derivatives are right up to order 3). It needs ``t_eval`` (n,): how many
+    steps there are is not known beforehand. ``.success`` says whether the end was reached; y is
+    NaN beyond the last step. ``adjoint``: see the module.
 
     Raises NotTraceableError for other methods, events and dense output.
 

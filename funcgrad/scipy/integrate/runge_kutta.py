@@ -1,11 +1,7 @@
-"""Adaptive Runge-Kutta methods with dense output, as one while_loop.
+"""Methods for y' = f(t, y): explicit Runge-Kutta of two orders, and implicit Radau IIA.
 
-    k_i = f(t + c_i h, y + h sum_j a_ij k_j)      y_new = y + h sum_i b_i k_i
-    y(t + s h) = y + h sum_i k_i (p_i1 s + p_i2 s^2 + …)
-
-Steps are chosen as in SciPy, by values: step sizes are constants to every derivative, which is
-then exactly that of the discrete solution. Times are held constant too; where one is
-differentiated, a step of length 0 with respect to it stands at that end (`nudged`).
+k_i = f(t + c_i h, y + h sum_j a_ij k_j)      y_new = y + h sum_i b_i k_i
+y(t + s h) = y + h sum_i k_i (p_i1 s + p_i2 s^2 + …)
 """
 
 from __future__ import annotations
@@ -15,13 +11,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from funcgrad.control.while_loop import while_loop
-from funcgrad.trace.tracer import is_traced
+from funcgrad.control.while_loop import fori_loop
+from funcgrad.transforms.jacobian import jacfwd
 from funcgrad.transforms.stop_gradient import stop_gradient
 
-__all__ = ["METHODS", "Solved", "integrate", "nudged"]
+__all__ = ["METHODS", "RK45", "rms", "step"]
 
 Slope = Callable[[Any, Any], Any]
+
+
+class Attempt(NamedTuple):
+    """One step: y and the slope at its end, its error, y at shares of it, whether it was found."""
+
+    new: Any
+    slope: Any
+    error: Any
+    dense: Callable[[Any], Any]
+    found: Any
 
 
 class Tableau(NamedTuple):
@@ -33,6 +39,18 @@ class Tableau(NamedTuple):
     e: tuple[float, ...]
     p: Any
     order: int
+
+    @property
+    def cost(self) -> int:
+        """Slopes asked for in a step."""
+        return len(self.b)
+
+    def attempt(self, f: Slope, t: Any, y: Any, k: Any, h: Any, tol: Any) -> Attempt:
+        """A step of length h from y, where the slope is k."""
+        new, ks = step(f, self, t, y, k, h)
+        return Attempt(
+            new, ks[-1], h * _weighed(self.e, ks), lambda s: _dense(self, y, ks, h, s), True
+        )
 
 
 # Bogacki and Shampine, 1989.
@@ -65,35 +83,19 @@ RK45 = Tableau(
     ]), 4,
 )  # fmt: skip
 
-METHODS = {"RK23": RK23, "RK45": RK45}
-
-
-class Solved(NamedTuple):
-    """y at the times asked for, (n, …); NaN past the last step that succeeded."""
-
-    y: Any
-    success: Any
-    nfev: Any
-    steps: Any
-
 
 def _weighed(weights: Any, ks: Any) -> Any:
     terms = [w * k for w, k in zip(weights, ks, strict=False) if w]
     return sum(terms[1:], terms[0])
 
 
-def _step(f: Slope, m: Tableau, t: Any, y: Any, k: Any, h: Any) -> tuple[Any, list[Any]]:
+def step(f: Slope, m: Tableau, t: Any, y: Any, k: Any, h: Any) -> tuple[Any, list[Any]]:
     """The new y, and the slopes of all stages, that at the new y last."""
     ks = [k]
     for c, a in zip(m.c[1:], m.a[1:], strict=True):
         ks.append(f(t + c * h, y + h * _weighed(a, ks)))
     new = y + h * _weighed(m.b, ks)
     return new, [*ks, f(t + h, new)]
-
-
-def nudged(f: Slope, t: Any, y: Any, h: Any) -> Any:
-    """y(t + h) for h = 0: one step, whose derivatives by t and h are right up to order 5."""
-    return _step(f, RK45, t, y, f(t, y), h)[0]
 
 
 def _dense(m: Tableau, y: Any, ks: list[Any], h: Any, s: Any) -> Any:
@@ -104,81 +106,77 @@ def _dense(m: Tableau, y: Any, ks: list[Any], h: Any, s: Any) -> Any:
     return y + h * sum(weights[:, i].reshape(tall) * k for i, k in enumerate(ks) if m.p[i].any())
 
 
-def _rms(x: Any) -> Any:
+def rms(x: Any) -> Any:
     return np.sqrt(np.mean(abs(x) ** 2))
 
 
-def first_step(f: Slope, m: Tableau, t: Any, y: Any, k: Any, span: Any, tol: Any, most: Any) -> Any:
-    """Hairer, Nørsett and Wanner, Solving Ordinary Differential Equations I, section II.4."""
-    rtol, atol = tol
-    scale = atol + abs(y) * rtol
-    d0, d1 = _rms(y / scale), _rms(k / scale)
-    small = (d0 < 1e-5) | (d1 < 1e-5)
-    h0 = np.minimum(np.where(small, 1e-6, 0.01 * d0 / np.where(small, 1.0, d1)), abs(span))
-    forward = h0 * np.sign(span)
-    d2 = _rms((f(t + forward, y + forward * k) - k) / scale) / h0
-    flat = (d1 <= 1e-15) & (d2 <= 1e-15)
-    rate = np.where(flat, 1.0, np.maximum(d1, d2))
-    h1 = np.where(flat, np.maximum(1e-6, h0 * 1e-3), (0.01 / rate) ** (1 / (m.order + 1)))
-    return np.minimum(np.minimum(100 * h0, h1), np.minimum(abs(span), most))
+# -- Radau IIA -----------------------------------------------------------------------------------
+
+_S6 = 6**0.5
+_C = np.array([(4 - _S6) / 10, (4 + _S6) / 10, 1.0])
+_A = np.array([
+    [(88 - 7 * _S6) / 360, (296 - 169 * _S6) / 1800, (-2 + 3 * _S6) / 225],
+    [(296 + 169 * _S6) / 1800, (88 + 7 * _S6) / 360, (-2 - 3 * _S6) / 225],
+    [(16 - _S6) / 36, (16 + _S6) / 36, 1 / 9],
+])  # fmt: skip
+_RADAU_E = np.array([-13 - 7 * _S6, -13 + 7 * _S6, -1.0]) / 3
+_REAL = 3 + 3 ** (2 / 3) - 3 ** (1 / 3)  # the real eigenvalue of the inverse of A
+_NEWTON = 6
 
 
-def _factor(norm: Any, order: int, rejected: Any) -> Any:
-    """What the step size is multiplied by, within [0.2, 10]; a step that failed counts as large."""
-    safe = np.where(norm > 0, norm, 1.0)
-    ideal = np.where(norm > 0, 0.9 * safe ** (-1 / (order + 1)), 10.0)
-    ideal = np.where(np.isfinite(norm), ideal, 0.2)
-    grown = np.minimum(np.where(rejected, np.minimum(1.0, ideal), ideal), 10.0)
-    return np.where(norm < 1, grown, np.maximum(0.2, ideal))
+class Radau(NamedTuple):
+    """Three stages, order 5, for stiff equations (Hairer and Wanner, vol. II, section IV.8).
+
+    z = h A f(t + c h, y + z) is solved by Newton's method: first without derivatives, then by two
+    steps more, through which first derivatives are right, and second, and third: each step of
+    Newton's doubles the order up to which its result knows how the solution moves.
+    """
+
+    order: int = 3
+    cost: int = 3 * (_NEWTON + 2)
+
+    def attempt(self, f: Slope, t: Any, y: Any, k: Any, h: Any, tol: Any) -> Attempt:
+        """A step of length h from y, where the slope is k."""
+        dtype, size = y.dtype, int(np.prod(y.shape))
+        c, a = _C.astype(dtype), _A.astype(dtype)
+
+        def residual(z: Any) -> Any:
+            rows = z.reshape((3, *y.shape))
+            slopes = np.stack([f(t + c[i] * h, y + rows[i]).reshape(-1) for i in range(3)])
+            return z - h * (a @ slopes).reshape(-1)
+
+        def newton(z: Any) -> Any:
+            return z - np.linalg.solve(jacfwd(residual)(z), residual(z))
+
+        z0 = np.zeros(3 * size, dtype)
+        before = fori_loop(0, _NEWTON, lambda i, z: stop_gradient(newton(z)), z0)
+        z = newton(newton(before))
+        rows = z.reshape((3, size))
+        new = y + rows[2].reshape(y.shape)
+        held = stop_gradient((y, k, rows, z - before))
+        rtol, atol = tol
+        found = rms(held[3]) < 0.01 * rms(atol + rtol * abs(held[0]))
+        error = _radau_error(f, t, h, *held[:3])
+
+        def dense(s: Any) -> Any:
+            """Of the collocation polynomial through 0 and the stages."""
+            nodes = np.concatenate(([0.0], _C))
+            inverse = np.linalg.inv(nodes[1:, None] ** np.arange(1, 4)).astype(dtype)
+            powers = s[:, None] ** np.arange(1, 4).astype(dtype)
+            return y + (powers @ inverse @ rows).reshape((*s.shape, *y.shape))
+
+        return Attempt(new, f(t + h, new), error, dense, found)
 
 
-def integrate(
-    f: Slope, y0: Any, ts: Any, t0: Any, t1: Any, method: str, rtol: Any, atol: Any,
-    max_step: Any = np.inf, first: Any = None, most: Any = None,
-) -> Solved:  # fmt: skip
-    """Solve y' = f(t, y) from t0 to t1 and give y at ``ts`` (n,), which lie between these."""
-    m, dtype, n = METHODS[method], y0.dtype, ts.shape[0]
-    asked, begin, bound = ts, stop_gradient(t0), stop_gradient(t1)
-    if is_traced(t0):
-        y0 = nudged(f, t0, y0, begin - t0)
-    ts = stop_gradient(ts)
-    way, k0 = np.sign(bound - begin), f(begin, y0)
-    h0 = first
-    if h0 is None:
-        y, k = stop_gradient((y0, k0))
-        h0 = stop_gradient(first_step(f, m, begin, y, k, bound - begin, (rtol, atol), max_step))
-    tall = (n,) + (1,) * y0.ndim
-    ys0 = np.where((ts == begin).reshape(tall), y0, np.asarray(np.nan, dtype))
-    h0 = h0 * np.ones((), dtype)
+def _radau_error(f: Slope, t: Any, h: Any, y: Any, k: Any, rows: Any) -> Any:
+    """(mu/h - J)^-1 (k + e z / h), J the Jacobian at the start."""
+    size = rows.shape[1]
+    jacobian = jacfwd(lambda v: f(t, v.reshape(y.shape)).reshape(-1))(y.reshape(-1))
+    matrix = np.eye(size, dtype=y.dtype) * (_REAL / h) - stop_gradient(jacobian)
+    right = k.reshape(-1) + _RADAU_E.astype(y.dtype) @ rows / h
+    return np.linalg.solve(matrix, right).reshape(y.shape)
 
-    def going(state: Any) -> Any:
-        t, _, _, _, _, _, failed, count = state
-        return (way * (t - bound) < 0) & ~failed & (True if most is None else count < most)
 
-    def advance(state: Any) -> Any:
-        t, y, k, size, rejected, ys, _, count = state
-        least = 10 * abs(np.nextafter(t, way * np.asarray(np.inf, dtype)) - t)
-        size = np.maximum(np.minimum(size, max_step), least)
-        far = way * (t + way * size - bound) > 0
-        end = np.where(far, bound, t + way * size)
-        h = end - t
-        new, ks = _step(f, m, t, y, k, h)
-        scale = atol + rtol * np.maximum(abs(stop_gradient(y)), abs(stop_gradient(new)))
-        norm = _rms(stop_gradient(h * _weighed(m.e, ks)) / scale)
-        good = norm < 1
-        here = good & (way * (ts - t) > 0) & (way * (ts - end) <= 0)
-        wanted = abs(h) * _factor(norm, m.order, rejected)
-        return (
-            np.where(good, end, t), np.where(good, new, y), np.where(good, ks[-1], k),
-            wanted, ~good, np.where(here.reshape(tall), _dense(m, y, ks, h, (ts - t) / h), ys),
-            ~good & (wanted < least), count + 1,
-        )  # fmt: skip
+RADAU = Radau()
 
-    advance.__wrapped__ = f  # type: ignore[attr-defined]  # the tree grows with f's code
-    no = np.bool_(False)
-    state = (begin, y0, k0, h0, no, ys0, no, np.int64(0))
-    t, _, _, _, _, ys, _, count = while_loop(going, advance, state)
-    if is_traced(asked):
-        shift = asked - ts
-        ys = np.stack([nudged(f, ts[i], ys[i], shift[i]) for i in range(n)])
-    return Solved(ys, way * (t - bound) >= 0, 2 + len(m.b) * count, count)
+METHODS: dict[str, Any] = {"RK23": RK23, "RK45": RK45, "Radau": RADAU}
