@@ -28,9 +28,17 @@ def any_ours(args: Iterable[Any], kwargs: dict[str, Any] | None = None) -> bool:
 
 
 def alike(*xs: Any) -> list[Any]:
-    """Operands as arrays of one floating dtype; Python's numbers take that of the others."""
+    """Operands as arrays of one floating dtype; Python's numbers take that of the others.
+
+    Raises TypeError for complex ones.
+    """
     xs = tuple(array_of(x) if isinstance(x, (list, tuple)) else x for x in xs)
     dtype = dtype_of(*xs)
+    if dtype.kind == "c":
+        raise TypeError(
+            "complex operands: this function of funcgrad.scipy takes real ones only; pass real and "
+            "imaginary parts apart"
+        )
     dtype = dtype if dtype.kind == "f" else np.dtype(float)
     return [as_dtype(array_of(x), dtype) for x in xs]
 

@@ -5,7 +5,7 @@ import pytest
 import scipy.integrate
 
 from funcgrad import grad, hessian, jacfwd, jacrev, jit, jvp, vmap
-from funcgrad.errors import NotTraceableError
+from funcgrad.errors import DifferentiationError, NotTraceableError
 from funcgrad.scipy import integrate
 from funcgrad.testing import check_grads
 
@@ -192,6 +192,12 @@ def test_adjoint():
     )
 
 
+def test_what_the_adjoint_cannot_do():
+    solve = lambda k: integrate.odeint(lambda y, t: -k * y, np.ones(1), T, adjoint=True)
+    with pytest.raises(DifferentiationError, match=r"adjoint=True.*as an argument"):
+        jacrev(solve)(1.0)
+
+
 def relaxing(p, method="Radau", t=(0.25, 1.0)):
     """y' = k (y - cos t), from y0."""
     slope = lambda t, y: p[0] * (y - np.cos(t))
@@ -274,6 +280,7 @@ def grow(t, y):
          "events"),
         (lambda y: integrate.odeint(lambda y, t: y[:1], y, T), ValueError, "shape of y"),
         (lambda y: integrate.odeint(lambda y, t: y, y, T[[0, 2, 1]]), ValueError, "rise"),
+        (lambda y: integrate.odeint(lambda y, t: y, 1j * y, T), TypeError, "complex"),
         (lambda y: integrate.odeint(lambda y, t: y, y, T, Dfun=len), NotTraceableError, "Dfun"),
         (lambda y: integrate.quad(lambda x: y[0], 0, 1, weight="cos"), NotTraceableError, "weight"),
         (lambda y: integrate.trapezoid(y, x=T), ValueError, "x has 4 points"),

@@ -90,6 +90,7 @@ def _by_adjoint(f: Any, given: Any, options: Any) -> Any:
         args = given(leaves)
         return integrate(lambda t, y: f(t, y, *args), y0, ts, ts[0], ts[-1], **options).y
 
+    forward.__name__ = "adjoint=True: the solver"  # what errors call it
     solve = custom_vjp(forward)
 
     def fwd(y0: Any, ts: Any, leaves: Any) -> Any:

@@ -20,7 +20,7 @@ import numpy as np
 from funcgrad.errors import NotTraceableError
 from funcgrad.scipy.plain import alike, any_ours
 
-__all__ = ["Continuous", "Discrete"]
+__all__ = ["Continuous", "Discrete", "Frozen"]
 
 
 def _bind(who: str, names: tuple[str, ...], n: int, args: Any, kwargs: Any) -> list[Any]:
@@ -268,7 +268,7 @@ class Discrete(_Distribution):
 class Frozen:
     """A distribution whose parameters are given: ``norm(loc, scale)``."""
 
-    def __init__(self, law: _Distribution, args: Any, kwargs: Any):
+    def __init__(self, law: Any, args: Any, kwargs: Any):
         self.law, self.args, self.kwargs = law, args, kwargs
 
     def __getattr__(self, name: str) -> Any:

@@ -13,6 +13,7 @@ from funcgrad.errors import NotTraceableError
 from funcgrad.ops import elementwise as e
 from funcgrad.scipy.linalg.factors import triangular
 from funcgrad.scipy.plain import alike, any_ours
+from funcgrad.scipy.stats.distribution import Frozen
 
 __all__ = ["dirichlet", "multinomial", "multivariate_normal", "multivariate_t"]
 
@@ -32,6 +33,10 @@ class Multivariate:
 
     def __repr__(self) -> str:
         return f"funcgrad.scipy.stats.{self.name}"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Frozen:
+        """The distribution with these parameters: ``multivariate_normal(mean, cov).pdf(x)``."""
+        return Frozen(self, args, kwargs)
 
     def __getattr__(self, what: str) -> Any:
         if what.startswith("__"):
