@@ -1,5 +1,8 @@
 """``scipy.interpolate`` for differentiable code: by points, by values, and by abscissae.
 
+Interpolants are objects of our own on plain arrays too: points may be traced where samples are
+not.
+
 >>> import numpy as np
 >>> from funcgrad import grad
 >>> from funcgrad.scipy import interpolate
