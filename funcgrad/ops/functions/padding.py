@@ -23,10 +23,10 @@ def _pairs(value: Any, rank: int) -> list[tuple[Any, Any]]:
         for axis, widths in value.items():
             pairs[axis] = tuple(widths) if isinstance(widths, tuple) else (widths, widths)
         return pairs
-    if not isinstance(value, (tuple, list, np.ndarray)) or getattr(value, "ndim", 1) == 0:
+    if not isinstance(value, (tuple, list)) and not np.ndim(value):
         return [(value, value)] * rank
     rows = list(value)
-    if not isinstance(rows[0], (tuple, list, np.ndarray)):
+    if not np.ndim(rows[0]):
         return [(rows[0], rows[-1])] * rank
     rows = [(row[0], row[-1]) for row in rows]
     if len(rows) not in (1, rank):
