@@ -17,12 +17,19 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_MODULES = ("fft", "linalg")
+_MODULES = (
+    "cluster", "fft", "integrate", "interpolate", "linalg", "ndimage", "signal", "spatial", "stats",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"funcgrad.scipy.{name}")
+    if name == "optimize":
+        raise AttributeError(
+            "funcgrad.scipy has no 'optimize' yet: run SciPy's with jac=funcgrad.grad(f), and "
+            "differentiate its result by funcgrad.lax.custom_root"
+        )
     raise AttributeError(
         f"funcgrad.scipy has no {name!r}; it has {', '.join(_MODULES)}. SciPy's own scipy.{name} "
         "takes plain arrays, and funcgrad.custom_vjp gives a call of it a derivative"

@@ -23,6 +23,8 @@ def test_modules_load_late():
 def test_what_is_missing_is_named():
     with pytest.raises(AttributeError, match=r"no 'signals'; it has .*linalg"):
         funcgrad.scipy.signals
+    with pytest.raises(AttributeError, match=r"jac=funcgrad.grad"):
+        funcgrad.scipy.optimize
     assert {"fft", "linalg"} <= set(dir(funcgrad.scipy))
 
 

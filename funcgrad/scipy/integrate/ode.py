@@ -1,0 +1,265 @@
+"""odeint and solve_ivp: initial value problems, differentiated through their steps or by adjoints.
+
+By default derivatives are those of the discrete solution, step sizes held constant: both modes,
+any order, in y0, args, what the slope closes over, and times; reverse mode keeps what each step
+needs. With ``adjoint=True`` reverse mode solves
+
+    λ' = -(∂f/∂y)^T λ      dL/dp = ∫ λ^T ∂f/∂p dt
+
+backwards from the end instead (Pontryagin; Chen et al., 2018): its memory does not grow with the
+number of steps, its accuracy is that of the tolerances, and there is no forward mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from funcgrad.control.scan import scan
+from funcgrad.errors import NotTraceableError
+from funcgrad.ops.functions.common import array_of, as_dtype, known
+from funcgrad.scipy.integrate.runge_kutta import METHODS
+from funcgrad.scipy.integrate.stepping import Solved, integrate
+from funcgrad.scipy.plain import alike, any_ours
+from funcgrad.trace.core import running
+from funcgrad.trace.tracer import is_traced
+from funcgrad.transforms.custom import custom_vjp
+from funcgrad.transforms.vjp import vjp
+from funcgrad.tree import flatten, unflatten
+
+__all__ = ["odeint", "solve_ivp"]
+
+
+class OdeResult(NamedTuple):
+    """What a traced ``solve_ivp`` returns: y has shape (number of equations, number of times)."""
+
+    t: Any
+    y: Any
+    success: Any
+    nfev: Any
+
+
+def _slope(who: str, func: Callable[..., Any], y: Any) -> Any:
+    """func(t, y, *args) as an array like y; whatever else it returns is named."""
+
+    @wraps(func)
+    def slope(t: Any, y_now: Any, *args: Any) -> Any:
+        found = array_of(func(t, y_now, *args))
+        if tuple(found.shape) != tuple(y.shape):
+            raise ValueError(
+                f"{who}: y has shape {y.shape}, but the function returns {found.shape}; it returns "
+                "dy/dt, of the shape of y"
+            )
+        return as_dtype(found, y.dtype)
+
+    return slope
+
+
+def _ordered(who: str, ts: Any) -> None:
+    """Times that are known have to go one way."""
+    if is_traced(ts):
+        return
+    steps = np.diff(ts)
+    if not (np.all(steps > 0) or np.all(steps < 0) or len(ts) < 2):
+        raise ValueError(f"{who}: times have to rise, or to fall, from one to the next")
+
+
+def _solved(
+    f: Any, y0: Any, ts: Any, ends: tuple[Any, Any], args: Any, adjoint: bool, options: Any
+) -> Solved:
+    if not adjoint:
+        return integrate(lambda t, y: f(t, y, *args), y0, ts, *ends, **options)
+    whole = np.concatenate((array_of(ends[0]).reshape(1), ts))
+    leaves, treedef = flatten(tuple(args))
+
+    def given(values: Any) -> Any:
+        return unflatten(treedef, list(values))
+
+    ys = _by_adjoint(f, given, options)(y0, whole, tuple(map(array_of, leaves)))[1:]
+    fine = np.all(np.isfinite(ys))
+    return Solved(ys, fine, np.int64(-1), np.int64(-1))
+
+
+def _by_adjoint(f: Any, given: Any, options: Any) -> Any:
+    """(y0, times, leaves of args) -> y at all times, by a vjp of its own."""
+
+    def forward(y0: Any, ts: Any, leaves: Any) -> Any:
+        args = given(leaves)
+        return integrate(lambda t, y: f(t, y, *args), y0, ts, ts[0], ts[-1], **options).y
+
+    forward.__name__ = "adjoint=True: the solver"  # what errors call it
+    solve = custom_vjp(forward)
+
+    def fwd(y0: Any, ts: Any, leaves: Any) -> Any:
+        ys = forward(y0, ts, leaves)
+        return ys, (ys, ts, leaves)
+
+    def bwd(saved: Any, ct: Any) -> Any:
+        ys, ts, leaves = saved
+        return _backwards(f, given, options, ys, ts, leaves, ct)
+
+    solve.defvjp(fwd, bwd)
+    return solve
+
+
+def _backwards(f: Any, given: Any, options: Any, ys: Any, ts: Any, leaves: Any, ct: Any) -> Any:
+    """The cotangents of y0, times and parameters: from each time back to the one before."""
+    shape, size = tuple(ys.shape[1:]), int(np.prod(ys.shape[1:]))
+    moving = [x.dtype.kind == "f" for x in leaves]
+    sizes = [int(np.prod(x.shape)) for x, on in zip(leaves, moving, strict=True) if on]
+
+    def along(t: Any, state: Any) -> Any:
+        """Of (y, λ, dL/dp), all in one row."""
+        y, adjoint = state[:size].reshape(shape), state[size : 2 * size].reshape(shape)
+
+        def at(y: Any, *moved: Any) -> Any:
+            rest = iter(moved)
+            return f(t, y, *given([next(rest) if on else x
+                                   for x, on in zip(leaves, moving, strict=True)]))  # fmt: skip
+
+        slope, pull = vjp(at, y, *[x for x, on in zip(leaves, moving, strict=True) if on])
+        parts = [slope, *(-p for p in pull(adjoint))]
+        return np.concatenate([as_dtype(p, state.dtype).reshape(-1) for p in parts])
+
+    along.__wrapped__ = f  # type: ignore[attr-defined]
+    sums = np.zeros(sum(sizes), ys.dtype)
+
+    def back(carry: Any, x: Any) -> Any:
+        adjoint, sums = carry
+        y, start, end, ct = x
+        state = np.concatenate([y.reshape(-1), adjoint.reshape(-1), sums])
+        solved = integrate(along, state, start.reshape(1), end, start, **options).y[0]
+        adjoint = solved[size : 2 * size].reshape(shape) + ct
+        return (adjoint, solved[2 * size :]), None
+
+    steps = (ys[1:], ts[:-1], ts[1:], ct[:-1])
+    (adjoint, sums), _ = scan(back, (ct[-1], sums), steps, reverse=True)
+    # what is asked for at a time moves with it by f; a later start leaves -f of the whole adjoint
+    rates = [f(ts[i], ys[i], *given(leaves)) for i in range(ts.shape[0])]
+    slopes = [np.sum(ct[i] * rate) for i, rate in enumerate(rates)]
+    ct_ts = np.stack([slopes[0] - np.sum(adjoint * rates[0]), *slopes[1:]])
+    parts = iter(np.split(sums, np.cumsum(sizes)[:-1]) if sizes else [])
+    found = tuple(next(parts).reshape(x.shape) if on else None
+                  for x, on in zip(leaves, moving, strict=True))  # fmt: skip
+    return adjoint, ct_ts, found
+
+
+def _plain(x: Any, dtype: Any) -> Any:
+    """A setting of the steps: a number that is no derivative's business."""
+    return known(array_of(x)).astype(dtype)
+
+
+def _tolerances(rtol: Any, atol: Any, dtype: Any) -> dict[str, Any]:
+    return {"rtol": _plain(rtol, dtype), "atol": _plain(atol, dtype)}
+
+
+def odeint(
+    func: Callable[..., Any], y0: Any, t: Any, *args: Any, rtol: Any = 1.49e-8,
+    atol: Any = 1.49e-8, mxstep: Any = None, tfirst: bool = False, adjoint: bool = False,
+    **options: Any,
+) -> Any:  # fmt: skip
+    """y at the times t (n,), of shape (n, *y0.shape), for y' = func(y, t, *args), y(t[0]) = y0.
+
+    ``args`` follow one by one, as in JAX, or as a tuple, as in SciPy. Where nothing is traced it is
+    SciPy's LSODA; traced, Dormand and Prince's method of order 5 (`adjoint`: see the module).
+    Past ``mxstep`` steps in all, or where the tolerance cannot be met, y is NaN.
+
+    Raises ValueError where times are out of order or func does not return the shape of y.
+
+    >>> import numpy as np
+    >>> from funcgrad import grad
+    >>> from funcgrad.scipy.integrate import odeint
+    >>> end = lambda rate: odeint(lambda y, t, k: -k * y, 1.0, np.array([0.0, 1.0]), rate)[-1, 0]
+    >>> grad(end)(2.0).round(7)
+    np.float64(-0.1353353)
+    """
+    given = options.pop("args", args)
+    args = given[0] if len(given) == 1 and isinstance(given[0], tuple) else tuple(given)
+    leaves = flatten(args)[0]
+    if running.get() is None and not any_ours((y0, t, *leaves)):
+        from scipy.integrate import odeint as scipys_odeint
+
+        return scipys_odeint(func, y0, t, args, rtol=rtol, atol=atol, mxstep=mxstep or 0,
+                             tfirst=tfirst, **options)  # fmt: skip
+    if options:
+        raise NotTraceableError(f"odeint: {sorted(options)} are not covered on traced values")
+    y0, ts = alike(y0, t)
+    y0 = y0 if y0.ndim else y0.reshape(1)
+    if ts.ndim != 1 or ts.shape[0] < 1:
+        raise ValueError(f"odeint: t is a row of times, not of shape {ts.shape}")
+    _ordered("odeint", ts)
+
+    def by_time(t: Any, y: Any, *args: Any) -> Any:
+        return func(t, y, *args) if tfirst else func(y, t, *args)
+
+    by_time.__wrapped__ = func  # type: ignore[attr-defined]
+    settings = _tolerances(rtol, atol, y0.dtype) | {"method": "RK45", "most": mxstep or None}
+    f = _slope("odeint", by_time, y0)
+    return _solved(f, y0, ts, (ts[0], ts[-1]), args, adjoint, settings).y
+
+
+def solve_ivp(
+    fun: Callable[..., Any], t_span: Any, y0: Any, method: Any = "RK45", t_eval: Any = None,
+    dense_output: bool = False, events: Any = None, vectorized: bool = False, args: Any = None,
+    *, rtol: Any = 1e-3, atol: Any = 1e-6, max_step: Any = np.inf, first_step: Any = None,
+    adjoint: bool = False, **options: Any,
+) -> Any:  # fmt: skip
+    """``.t`` and ``.y`` (number of equations, n) for y' = fun(t, y, *args), y(t_span[0]) = y0.
+
+    Where nothing is traced it is SciPy's. Traced, it takes the same steps by "RK45" or "RK23", and
+    steps of its own by "Radau", which is for stiff equations and solves full systems of three
+    times as many (its derivatives are right up to order 3). It needs ``t_eval`` (n,): how many
+    steps there are is not known beforehand. ``.success`` says whether the end was reached; y is
+    NaN beyond the last step. ``adjoint``: see the module.
+
+    Raises NotTraceableError for other methods, events and dense output.
+
+    >>> import numpy as np
+    >>> from funcgrad import grad
+    >>> from funcgrad.scipy.integrate import solve_ivp
+    >>> fall = lambda g: solve_ivp(
+    ...     lambda t, y: [y[1], -g], (0.0, 2.0), [10.0, 0.0], t_eval=[2.0]).y[0, 0]
+    >>> grad(fall)(9.81).round(9)
+    np.float64(-2.0)
+    """
+    args = () if args is None else tuple(args)
+    span = tuple(t_span)
+    leaves = flatten(args)[0]
+    if running.get() is None and not any_ours((*span, y0, t_eval, *leaves)):
+        from scipy.integrate import solve_ivp as scipys_ivp
+
+        return scipys_ivp(fun, span, y0, method, t_eval, dense_output, events, vectorized,
+                          args or None, rtol=rtol, atol=atol, max_step=max_step,
+                          first_step=first_step, **options)  # fmt: skip
+    refused = [name for name, on in (("dense_output", dense_output), ("events", events is not None),
+                                     *((name, True) for name in options)) if on]  # fmt: skip
+    if refused or method not in METHODS:
+        what = ", ".join(refused) or f"method={method!r}"
+        raise NotTraceableError(
+            f"solve_ivp: {what} not covered on traced values; methods are {', '.join(METHODS)}"
+        )
+    if t_eval is None:
+        raise NotTraceableError("solve_ivp: pass t_eval; the number of steps is not known ahead")
+    y0, t0, t1, ts = alike(y0, *span, t_eval)
+    if y0.ndim != 1:
+        raise ValueError(f"solve_ivp: y0 has one axis, not shape {y0.shape}")
+    _inside(ts, t0, t1)
+    first = None if first_step is None else _plain(first_step, y0.dtype)
+    settings = _tolerances(rtol, atol, y0.dtype) | {
+        "method": method,
+        "max_step": max_step,
+        "first": first,
+    }
+    solved = _solved(_slope("solve_ivp", fun, y0), y0, ts, (t0, t1), args, adjoint, settings)
+    return OdeResult(ts, np.moveaxis(solved.y, 0, -1), solved.success, solved.nfev)
+
+
+def _inside(ts: Any, t0: Any, t1: Any) -> None:
+    if any(map(is_traced, (ts, t0, t1))):
+        return
+    _ordered("solve_ivp: t_eval", ts)
+    if ts.size and (ts.min() < min(t0, t1) or ts.max() > max(t0, t1)):
+        raise ValueError(f"solve_ivp: t_eval lies outside of t_span, {t0} to {t1}")
