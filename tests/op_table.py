@@ -434,3 +434,4 @@ row(
 )  # fmt: skip
 
 from tests import op_table_linalg as _op_table_linalg  # noqa: E402, F401 - more rows
+from tests import op_table_special as _op_table_special  # noqa: E402, F401 - and more

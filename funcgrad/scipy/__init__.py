@@ -17,7 +17,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_MODULES = ("fft", "linalg")
+_MODULES = ("fft", "linalg", "special")
 
 
 def __getattr__(name: str) -> Any:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from funcgrad.errors import DifferentiationError
+from funcgrad.ir.avals import Aval, array_aval
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.families import broadcast_avals, elementwise, ops
 from funcgrad.ops.scipys import scipy_function
 from funcgrad.ops.special.common import HANDLERS, No, difference, real_dtype, several, special
-from funcgrad.ir.avals import array_aval
-from funcgrad.ir.avals import Aval
 
 INTEGER = No("it is an integer; the function with v in place of n takes any order")
 
@@ -151,23 +151,32 @@ def _spherical_type(n: Aval, z: Aval) -> Aval:
     return array_aval(broadcast_avals("spherical", (n, z)), np.result_type(dtype, 0.0))
 
 
-def _spherical(name: str, below: float, above: float) -> Any:
+def spherical_slope(name: str, n: Any, x: Any) -> Any:
     """(below n f(n-1) + above (n+1) f(n+1)) / (2n+1)."""
+    (below, above), f = _SPHERICAL[name], getattr(ops, name)
+    n = e.convert(n, dtype=np.dtype(np.int64))
+    m = e.convert(n, dtype=real_dtype(x))
+    return (below * m * f(e.maximum(n - 1, 0), x) + above * (m + 1) * f(n + 1, x)) / (2 * m + 1)
 
-    def partial(z: Any, n: Any, x: Any) -> Any:
-        f = getattr(ops, name)
-        n = e.convert(n, dtype=np.dtype(np.int64))
-        first = f(e.maximum(n - 1, 0), x)
-        m = e.convert(n, dtype=real_dtype(z))
-        return (below * m * first + above * (m + 1) * f(n + 1, x)) / (2 * m + 1)
+
+_SPHERICAL = {
+    "spherical_jn": (1.0, -1.0), "spherical_yn": (1.0, -1.0), "spherical_in": (1.0, 1.0),
+    "spherical_kn": (-1.0, -1.0),
+}  # fmt: skip
+
+
+def _spherical(name: str) -> Any:
+    def by_order(z: Any, n: Any, x: Any) -> Any:
+        raise DifferentiationError(f"scipy.special.{name}: no derivative by n, an integer")
 
     def value(xp: Any, n: Any, x: Any) -> Any:
         return scipy_function(xp, name)(n, x)
 
-    return elementwise(name, lambda z, n, x: 0.0, partial, type=_spherical_type, value=value)
+    return elementwise(
+        name, by_order, lambda z, n, x: spherical_slope(name, n, x), type=_spherical_type,
+        value=value,
+    )  # fmt: skip
 
 
-spherical_jn = _spherical("spherical_jn", 1.0, -1.0)
-spherical_yn = _spherical("spherical_yn", 1.0, -1.0)
-spherical_in = _spherical("spherical_in", 1.0, 1.0)
-spherical_kn = _spherical("spherical_kn", -1.0, -1.0)
+for _name in _SPHERICAL:
+    _spherical(_name)

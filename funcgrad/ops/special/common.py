@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
@@ -86,11 +87,11 @@ def _refusal(name: str, place: int, why: str) -> DifferentiationError:
 
 
 def argument(name: str, place: int) -> str:
-    """SciPy's own name of an argument, out of the first line of its docstring."""
+    """SciPy's own name of an argument, out of its docstring."""
     from scipy import special
 
-    line = (getattr(special, name).__doc__ or "").strip().split("\n")[0]
-    names = line.partition("(")[2].partition(")")[0].split(",")
+    found = re.findall(rf"^\s*{name}\((.*?)\)", getattr(special, name).__doc__ or "", re.M)
+    names = found[min(1, len(found) - 1)].split(",") if found else []
     return names[place].strip() if place < len(names) else f"x{place}"
 
 

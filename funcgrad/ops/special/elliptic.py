@@ -16,14 +16,13 @@ from funcgrad.ops.special.common import several, special
 # product of t+x, t+y, t+z. A derivative adds one more factor; a quotient of two factors is
 # split into partial fractions, unless they are nearly the same: then it is integrated.
 
-_HALF = 33  # nodes on either side: exact to rounding for arguments within a factor 1e6
+_BELOW, _ABOVE, _STEP = 44, 32, 0.09375  # nodes: exact to rounding, arguments alike or not
 
 
 def _quadrature(x: Any, factors: Any, dtype: Any, shape: Any) -> Any:
     """int over t > 0 of the product of (t+v)^-power, by t = x exp(pi/2 sinh u), trapezoidal."""
-    h = 3.2 / _HALF
-    u = (iota(shape=(2 * _HALF + 1,), axis=0, dtype=dtype) - _HALF) * h
-    size, lengths = e.exp(e.sinh(u) * (pi / 2)), e.cosh(u) * (pi / 2 * h)
+    u = (iota(shape=(_BELOW + _ABOVE + 1,), axis=0, dtype=dtype) - _BELOW) * _STEP
+    size, lengths = e.exp(e.sinh(u) * (pi / 2)), e.cosh(u) * (pi / 2 * _STEP)
     t = reshape(x, shape=(*shape, 1)) * size
     total = t * lengths
     for v, power in factors:

@@ -10,6 +10,7 @@ from funcgrad.ops.families import ops
 from funcgrad.ops.special.common import No, several, special
 
 _ORDER = No("no rule is known for its orders and parameters")
+_ROUGH = No("SciPy's values and SciPy's slopes contradict each other")
 
 # -- Mathieu's -----------------------------------------------------------------------------------
 
@@ -63,6 +64,8 @@ def _spheroidal(name: str, sign: float, radial: bool, given: bool) -> Any:
         return (2 * x * z - (cv - sign * c * c * x * x - m * m / w) * y) / w
 
     none = [_ORDER] * (4 if given else 3)
+    if "obl_rad2" in name:
+        return several(name, [*none, _ROUGH], [*none, _ROUGH])
     return several(name, [*none, first], [*none, second])
 
 
