@@ -114,6 +114,8 @@ special("fdtridfd", *inverse("fdtr", 1, (0, 2)))
 
 
 def _binomial(name: str, of: str) -> Any:
+    """The slope of the incomplete beta function of (n-k, k+1; 1-p), k rounded down."""
+
     def rule(z: Any, k: Any, n: Any, p: Any) -> Any:
         k = e.floor(k)
         return e.negative(_of(of, 2, n - k, k + 1, 1 - p))
@@ -151,6 +153,8 @@ special("bdtrin", *_found(_smooth_binomial, 1, lambda z, k, y, p: (k, z, p), (0,
 
 
 def _negative_binomial(name: str, of: str) -> Any:
+    """The slope of the incomplete beta function of (n, k+1; p), k rounded down."""
+
     def rule(z: Any, k: Any, n: Any, p: Any) -> Any:
         return _of(of, 2, n, e.floor(k) + 1, p)
 

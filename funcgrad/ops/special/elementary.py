@@ -69,16 +69,14 @@ def _powm1_y(z: Any, x: Any, y: Any) -> Any:
 
 
 powm1 = special("powm1", _powm1_x, _powm1_y)
-agm = special(
-    "agm",
-    lambda z, a, b: _agm(z, a, b),
-    lambda z, a, b: _agm(z, b, a),
-)
 
 
 def _agm(z: Any, a: Any, b: Any) -> Any:
     """2 |a| z^2 R_D(0, b^2, a^2) / (3 pi), out of 1 / z = 2 R_F(0, a^2, b^2) / pi."""
-    return e.absolute(a) * z * z * ops.elliprd(0 * a, b * b, a * a) * (2 / (3 * pi))
+    return e.absolute(a) * z * z * ops.elliprd(0.0, b * b, a * a) * (2 / (3 * pi))
+
+
+agm = special("agm", lambda z, a, b: _agm(z, a, b), lambda z, a, b: _agm(z, b, a))
 
 
 # -- Box and Cox ---------------------------------------------------------------------------------

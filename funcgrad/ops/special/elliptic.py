@@ -6,7 +6,7 @@ from math import pi
 from typing import Any
 
 from funcgrad.ops import elementwise as e
-from funcgrad.ops.families import ops
+from funcgrad.ops.families import known_aval, like, ops
 from funcgrad.ops.reductions import reduce_sum
 from funcgrad.ops.shaping import iota, reshape
 from funcgrad.ops.special.common import several, special
@@ -30,18 +30,13 @@ def _quadrature(x: Any, factors: Any, dtype: Any, shape: Any) -> Any:
     return reduce_sum(total, axes=(len(shape),))
 
 
-def _spread(z: Any, *xs: Any) -> list[Any]:
-    """Operands in the shape and dtype of the result."""
-    return [x + 0 * z for x in xs]
-
-
 def _close(x: Any, z: Any) -> Any:
     return e.less(e.absolute(x - z), 0.25 * (e.absolute(x) + e.absolute(z)))
 
 
 def _split(z: Any, x: Any, p: Any, apart: Any, factors: Any) -> Any:
     """-3/4 int dt / (... (t+x) (t+p)): by ``apart``, or where x is near p by quadrature."""
-    x, p, *rest = _spread(z, x, p, *[v for v, _ in factors])
+    x, p, *rest = (like(v, known_aval(z)) for v in (x, p, *[v for v, _ in factors]))
     if z.dtype.kind == "c":
         return apart / (2 * (x - p))
     near = _close(x, p)
@@ -121,8 +116,7 @@ def _slope_k(m: Any) -> Any:
     near = e.less(e.absolute(m), 0.5)
     small, large = e.select(near, m, 0.0), e.select(near, 0.5, m)
     rest = 1 - large
-    one = 1 + 0 * m
-    apart = (ops.ellipk(large) - ops.elliprd(0 * m, rest, one) / 3) / (2 * rest)
+    apart = (ops.ellipk(large) - ops.elliprd(0.0, rest, 1.0) / 3) / (2 * rest)
     return e.select(near, pi / 8 * ops.hyp2f1(1.5, 1.5, 2.0, small), apart)
 
 
@@ -130,7 +124,7 @@ def _slope_e(m: Any) -> Any:
     """E'(m) = -R_D(0, 1-m, 1) / 6; near 0 as -pi/8 2F1(1/2, 3/2; 2; m)."""
     near = e.less(e.absolute(m), 0.5)
     small, large = e.select(near, m, 0.0), e.select(near, 0.5, m)
-    apart = ops.elliprd(0 * m, 1 - large, 1 + 0 * m) / -6
+    apart = ops.elliprd(0.0, 1 - large, 1.0) / -6
     return e.select(near, -pi / 8 * ops.hyp2f1(0.5, 1.5, 2.0, small), apart)
 
 
@@ -138,7 +132,7 @@ def _slope_km1(p: Any) -> Any:
     """-K'(1-p), without a difference from 1 where p is small."""
     near = e.less(e.absolute(1 - p), 0.5)
     small, large = e.select(near, 1 - p, 0.0), e.select(near, 0.5, p)
-    apart = (ops.ellipkm1(large) - ops.elliprd(0 * p, large, 1 + 0 * p) / 3) / (2 * large)
+    apart = (ops.ellipkm1(large) - ops.elliprd(0.0, large, 1.0) / 3) / (2 * large)
     return e.negative(e.select(near, pi / 8 * ops.hyp2f1(1.5, 1.5, 2.0, small), apart))
 
 
@@ -161,11 +155,10 @@ def _incomplete(phi: Any, m: Any, kind: str) -> Any:
     s, c = e.sin(phi), e.cos(phi)
     s = e.select(e.equal(e.remainder(turns, 2), 0), s, e.negative(s))
     delta = _delta(phi, m)
-    one = 1 + 0 * delta
     if kind == "F":
-        found = s * s * s * ops.elliprd(c * c + 0 * m, one, delta) / 6
+        found = s * s * s * ops.elliprd(c * c, 1.0, delta) / 6
     else:
-        found = s * s * s * ops.elliprd(c * c + 0 * m, delta, one) / -6
+        found = s * s * s * ops.elliprd(c * c, delta, 1.0) / -6
     whole = e.equal(turns, 0)
     there = e.select(whole, 0.0, m)
     complete = _slope_k(there) if kind == "F" else _slope_e(there)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from funcgrad.ops import elementwise as e
-from funcgrad.ops.families import elementwise, ops
+from funcgrad.ops.families import elementwise, known_aval, like, ops
 from funcgrad.ops.scipys import scipy_function, scipy_rules
 from funcgrad.ops.special.common import difference, inverse, special
 from funcgrad.ops.special.variates import gamma_slope
@@ -95,6 +95,7 @@ def _density(a: Any, x: Any) -> Any:
 
 def _gammainc_a(z: Any, a: Any, x: Any) -> Any:
     """-p(x) dx/da at a fixed probability, p the density; below 1 by P(a) - P(a+1)."""
+    a, x = (like(v, known_aval(z)) for v in (a, x))
     low = e.less(a, 1)
     up = e.select(low, a + 1, a)
     at_zero = e.logical_or(e.equal(x, 0), e.isinf(x))

@@ -79,6 +79,8 @@ for _stem, _sign in (("pro", 1.0), ("obl", -1.0)):
 
 
 def _parabolic(name: str, curvature: Any) -> Any:
+    """y'' = (x^2/4 - v - 1/2) y; of pbwa y'' = (a - x^2/4) y."""
+
     def second(z: Any, v: Any, x: Any) -> Any:
         return curvature(v, x) * getattr(ops, name)(v, x, part=0)
 
