@@ -33,9 +33,28 @@ def _domain(a: Range) -> str:
     return name
 
 
-def _operands(args: tuple[Any, ...]) -> list[Any]:
+NUMERICAL = {
+    "betainc", "betaincc", "betaincinv", "betainccinv", "fdtr", "fdtrc", "fdtri", "stdtr",
+    "stdtrit", "gammaincc", "gammainccinv", "chdtrc", "chdtri", "gdtr", "gdtrc", "gdtria",
+    "gdtrix", "yv", "iv", "jve", "yve", "ive", "kve", "hankel1", "hankel2", "hankel1e", "hankel2e",
+    "modstruve", "elliprj",
+}  # fmt: skip
+"""Slopes by the other arguments are long programs: here the last argument alone varies."""
+
+IMPLICIT = {
+    "btdtria", "btdtrib", "fdtridfd", "bdtrik", "bdtrin", "nbdtrik", "nbdtrin", "stdtridf",
+    "pdtrik", "chdtriv", "gdtrib",
+}  # fmt: skip
+"""Every slope of these is one: tests/scipy/test_special.py has them, here are the values."""
+
+
+def _operands(args: tuple[Any, ...], name: str = "") -> list[Any]:
     """The first one an array, the others numbers that vary."""
-    first = next(k for k, a in enumerate(args) if isinstance(a, tuple))
+    places = [k for k, a in enumerate(args) if isinstance(a, tuple)]
+    if name in NUMERICAL:
+        args = tuple(sum(a) / 2 if k in places[:-1] else a for k, a in enumerate(args))
+        places = places[-1:]
+    first = places[0]
     return [_operand(a, (2,) if k == first else ()) for k, a in enumerate(args)]
 
 
@@ -44,8 +63,9 @@ for _case in CASES:
     if _case.name in PARTIALS and _case.name not in _HAVE and _case.name not in VALUES:
         for _part in range(_case.results):
             row(
-                _case.name, *_operands(_case.args), note=_case.note, rtol=1e-11, fd=_case.fd,
+                _case.name, *_operands(_case.args, _case.name), note=_case.note, rtol=1e-11, fd=_case.fd,
                 params={"part": _part} if _case.results > 1 else {},
+                derivative=_case.name not in IMPLICIT,
             )  # fmt: skip
 for _name, _args in VALUES.items():
     for _part in (0, 1) if "rad2" in _name else (0,):
@@ -65,3 +85,9 @@ SPECIAL = frozenset(PARTIALS) | {
 }  # fmt: skip
 """Primitives that SciPy computes: no other backend has a form of its own for them."""
 assert all(hasattr(ops, name) for name in SPECIAL)
+
+COMPLEX = frozenset({
+    "wofz", "modfresnelp", "modfresnelm", "hankel1", "hankel2", "hankel1e", "hankel2e", "kelvin",
+    "lambertw",
+})  # fmt: skip
+"""Those with complex values."""

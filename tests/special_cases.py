@@ -68,10 +68,10 @@ case("beta", P, P, mp=mp.beta)
 case("betaln", P, P, mp=lambda a, b: mp.log(mp.beta(a, b)))
 case("binom", (2.2, 6.0), (0.3, 1.8), mp=mp.binomial)
 case("zetac", (1.4, 6.0), mp=lambda s: mp.zeta(s) - 1, rtol=1e-11, second=1e-7)
-LOWER = lambda a, x: mp.gammainc(a, 0, x, regularized=True)  # noqa: E731
-UPPER = lambda a, x: mp.gammainc(a, x, mp.inf, regularized=True)  # noqa: E731
-BETA = lambda a, b, x: mp.betainc(a, b, 0, x, regularized=True)  # noqa: E731
-BETAC = lambda a, b, x: mp.betainc(a, b, x, 1, regularized=True)  # noqa: E731
+LOWER = lambda a, x: mp.gammainc(a, 0, x, regularized=True)
+UPPER = lambda a, x: mp.gammainc(a, x, mp.inf, regularized=True)
+BETA = lambda a, b, x: mp.betainc(a, b, 0, x, regularized=True)
+BETAC = lambda a, b, x: mp.betainc(a, b, x, 1, regularized=True)
 case("gammainc", (0.3, 6.0), (0.2, 8.0), mp=LOWER)
 case("gammaincc", (0.3, 6.0), (0.2, 8.0), mp=UPPER)
 case("gammaincinv", (0.5, 6.0), Q,
@@ -91,8 +91,8 @@ case("btdtrib", (0.5, 3.0), (0.2, 0.8), (0.2, 0.8), rtol=1e-10, second=1e-7,
 
 # -- error functions -----------------------------------------------------------------------------
 
-WOFZ = lambda z: mp.exp(-z * z) * mp.erfc(-1j * z)  # noqa: E731
-VOIGT = lambda x, s, g: mp.re(WOFZ((x + 1j * g) / (s * mp.sqrt(2)))) / (s * mp.sqrt(2 * mp.pi))  # noqa: E731
+WOFZ = lambda z: mp.exp(-z * z) * mp.erfc(-1j * z)
+VOIGT = lambda x, s, g: mp.re(WOFZ((x + 1j * g) / (s * mp.sqrt(2)))) / (s * mp.sqrt(2 * mp.pi))
 case("erf", (-2.0, 2.0), mp=mp.erf, complex=True)
 case("erfc", (-2.0, 2.0), mp=mp.erfc, complex=True)
 case("erfcx", (-2.0, 20.0), mp=lambda x: mp.exp(x * x) * mp.erfc(x))
@@ -133,8 +133,8 @@ case("modfresnelm", (0.3, 2.0), mp=_modified(-1))
 
 # -- elementary ----------------------------------------------------------------------------------
 
-BOXCOX = lambda x, y: (x**y - 1) / y  # noqa: E731
-UNBOX = lambda y, c: (1 + c * y) ** (1 / c)  # noqa: E731
+BOXCOX = lambda x, y: (x**y - 1) / y
+UNBOX = lambda y, c: (1 + c * y) ** (1 / c)
 case("exprel", (-3.0, 3.0), mp=lambda x: mp.expm1(x) / x)
 case("exp2", (-2.0, 2.0), mp=lambda x: mp.mpf(2) ** x)
 case("exp10", (-2.0, 2.0), mp=lambda x: mp.mpf(10) ** x)
@@ -202,11 +202,11 @@ case("struve", ORDER, (0.4, 6.0), mp=mp.struveh, rtol=1e-10, second=1e-7)
 case("modstruve", ORDER, (0.4, 6.0), mp=mp.struvel, rtol=1e-10, second=1e-7)
 AIRY = [mp.airyai, lambda x: mp.airyai(x, derivative=1), mp.airybi,
         lambda x: mp.airybi(x, derivative=1)]  # fmt: skip
-GROW = lambda x: mp.exp(mp.mpf(2) / 3 * x * mp.sqrt(x))  # noqa: E731
+GROW = lambda x: mp.exp(mp.mpf(2) / 3 * x * mp.sqrt(x))
 case("airy", (-4.0, 4.0), mp=AIRY, complex=True)
 case("airye", (0.3, 4.0), rtol=1e-11, mp=[
     lambda x, f=f, k=k: f(x) * (GROW(x) if k < 2 else 1 / GROW(x)) for k, f in enumerate(AIRY)])  # fmt: skip
-OVER = lambda f: (lambda x: mp.quad(f, [0, x]))  # noqa: E731
+OVER = lambda f: lambda x: mp.quad(f, [0, x])
 case("itj0y0", (0.4, 4.0), value=1e-7, fd=1e-4)
 case("iti0k0", (0.4, 4.0), value=1e-7, fd=1e-4)
 case("it2j0y0", (0.4, 4.0), value=1e-7, fd=1e-4)
@@ -253,13 +253,14 @@ case("hyp0f1", P, (-3.0, 3.0), mp=mp.hyp0f1, rtol=1e-11, second=1e-8)
 case("hyp1f1", P, P, (-3.0, 3.0), mp=mp.hyp1f1, rtol=1e-11, second=1e-8)
 case("hyperu", 1.2, 0.7, (0.5, 3.0), mp=mp.hyperu, rtol=1e-8, value=1e-8, second=1e-6, fd=1e-4)
 case("hyp2f1", 1.2, 0.7, 2.2, (-2.0, 0.8), mp=mp.hyp2f1, rtol=1e-11, second=1e-8)
-WRIGHT = lambda a, b, x: mp.nsum(  # noqa: E731
-    lambda k: x**k / mp.factorial(k) * mp.rgamma(a * k + b), [0, mp.inf])
+WRIGHT = lambda a, b, x: mp.nsum(
+    lambda k: x**k / mp.factorial(k) * mp.rgamma(a * k + b), [0, mp.inf]
+)
 case("wright_bessel", 1.2, 0.7, (0.5, 3.0), mp=WRIGHT, rtol=1e-11)
 case("log_wright_bessel", 1.2, 0.7, (0.5, 3.0), mp=lambda *xs: mp.log(WRIGHT(*xs)), rtol=1e-11)
 case("wrightomega", (-3.0, 3.0), mp=lambda x: mp.lambertw(mp.exp(x)).real)
-SHIFT = lambda f: (lambda n, x: f(n, 2 * x - 1))  # noqa: E731
-HALF = lambda f: (lambda n, x: f(n, x / 2))  # noqa: E731
+SHIFT = lambda f: lambda n, x: f(n, 2 * x - 1)
+HALF = lambda f: lambda n, x: f(n, x / 2)
 for _name, _f in {
     "legendre": mp.legendre, "chebyt": mp.chebyt, "chebyu": mp.chebyu, "hermite": mp.hermite,
     "laguerre": lambda n, x: mp.laguerre(n, 0, x), "sh_legendre": SHIFT(mp.legendre),
@@ -280,7 +281,7 @@ case("lpmv", 1, 2, Q, mp=lambda m, v, x: mp.legenp(v, m, x).real)
 
 # -- distributions -------------------------------------------------------------------------------
 
-FDTR = lambda n, d, x: BETA(n / 2, d / 2, n * x / (d + n * x))  # noqa: E731
+FDTR = lambda n, d, x: BETA(n / 2, d / 2, n * x / (d + n * x))
 
 
 def _student(v: Any, t: Any) -> Any:
@@ -295,7 +296,7 @@ case("chdtri", DF, Q, mp=_solve(
     "chdtri", lambda v, x: UPPER(v / 2, x / 2), lambda f, z, xs: f(xs[0], z) - xs[1]))  # fmt: skip
 case("chdtriv", Q, T, rtol=1e-10, second=1e-7, value=1e-8, mp=_solve(
     "chdtriv", lambda v, x: LOWER(v / 2, x / 2), lambda f, z, xs: f(z, xs[1]) - xs[0]))  # fmt: skip
-GDTR = lambda a, b, x: LOWER(b, a * x)  # noqa: E731
+GDTR = lambda a, b, x: LOWER(b, a * x)
 case("gdtr", P, P, P, mp=GDTR)
 case("gdtrc", P, P, P, mp=lambda a, b, x: UPPER(b, a * x))
 case("gdtria", Q, P, P, rtol=1e-10, second=1e-7,
@@ -316,8 +317,8 @@ case("fdtri", DF, DF, Q, rtol=1e-10, second=1e-7,
      mp=_solve("fdtri", FDTR, lambda f, z, xs: f(xs[0], xs[1], z) - xs[2]))  # fmt: skip
 case("fdtridfd", (1.5, 2.5), (0.72, 0.75), (2.0, 2.2), rtol=1e-8, second=1e-5, value=1e-8, fd=1e-5,
      mp=_solve("fdtridfd", FDTR, lambda f, z, xs: f(xs[0], z, xs[2]) - xs[1]))  # fmt: skip
-BDTR = lambda k, n, p: BETA(n - k, k + 1, 1 - p)  # noqa: E731
-NBDTR = lambda k, n, p: BETA(n, k + 1, p)  # noqa: E731
+BDTR = lambda k, n, p: BETA(n - k, k + 1, 1 - p)
+NBDTR = lambda k, n, p: BETA(n, k + 1, p)
 case("bdtr", 2.0, 5, Q, mp=BDTR)
 case("bdtrc", 2.0, 5, Q, mp=lambda k, n, p: 1 - BDTR(k, n, p))
 case("bdtri", 2.0, 5, Q, mp=_solve(
@@ -339,13 +340,13 @@ case("stdtrit", DF, Q, rtol=1e-10, second=1e-7,
      mp=_solve("stdtrit", _student, lambda f, z, xs: f(xs[0], z) - xs[1]))  # fmt: skip
 case("stdtridf", (0.86, 0.88), (1.3, 1.4), rtol=1e-8, second=1e-5, value=1e-7, fd=1e-5,
      mp=_solve("stdtridf", _student, lambda f, z, xs: f(z, xs[1]) - xs[0]))  # fmt: skip
-NDTRI = lambda p: mp.sqrt(2) * mp.erfinv(2 * p - 1)  # noqa: E731
+NDTRI = lambda p: mp.sqrt(2) * mp.erfinv(2 * p - 1)
 case("nrdtrimn", (0.2, 0.8), P, P, mp=lambda p, s, x: x - s * NDTRI(p))
 case("nrdtrisd", (0.2, 0.6), (0.6, 0.9), (1.0, 2.0), mp=lambda m, p, x: (x - m) / NDTRI(p))
 
 
 def _noncentral(x: Any, df: Any, nc: Any) -> Any:
-    weight = lambda j: mp.exp(-nc / 2) * (nc / 2) ** j / mp.factorial(j)  # noqa: E731
+    weight = lambda j: mp.exp(-nc / 2) * (nc / 2) ** j / mp.factorial(j)
     return mp.fsum(weight(j) * LOWER(df / 2 + j, x / 2) for j in range(40))
 
 
@@ -354,8 +355,9 @@ case("chndtrix", Q, 2.5, P, rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5,
      mp=_solve("chndtrix", _noncentral, lambda f, z, xs: f(z, xs[1], xs[2]) - xs[0]))  # fmt: skip
 case("chndtrinc", (3.0, 4.0), 2.5, (0.3, 0.5), rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5,
      mp=_solve("chndtrinc", _noncentral, lambda f, z, xs: f(xs[0], xs[1], z) - xs[2]))  # fmt: skip
-KOLMOGOROV = lambda x: 2 * mp.fsum(  # noqa: E731
-    (-1) ** (k - 1) * mp.exp(-2 * k * k * x * x) for k in range(1, 80))
+KOLMOGOROV = lambda x: (
+    2 * mp.fsum((-1) ** (k - 1) * mp.exp(-2 * k * k * x * x) for k in range(1, 80))
+)
 case("kolmogorov", (0.3, 2.0), mp=KOLMOGOROV, rtol=1e-11)
 case("kolmogi", Q, mp=_solve("kolmogi", KOLMOGOROV, lambda f, z, xs: f(z) - xs[0]), rtol=1e-10)
 

@@ -21,14 +21,15 @@ PATH = Path(__file__).resolve().parent.parent / "docs" / "special.md"
 
 HEAD = """# scipy.special on traced values
 
-Written by `python -m tests.special_table`. Per function and argument: the partial derivative as it stands
-in `funcgrad/ops/special/` (`z` is the result), or why there is none: then DifferentiationError. `difference` is
-the numerical rule of `ops/special/common.py`: central differences of eighth order, relative to the function
-about 1e-12, in single precision 1e-5; a further derivative of it loses about three digits more.
+Written by `python -m tests.special_table`. Per function and argument: the partial derivative as it
+stands in `funcgrad/ops/special/` (`z` is the result), or why there is none: then
+DifferentiationError. `difference` is the numerical rule of `ops/special/common.py`: central
+differences of eighth order, relative to the function about 1e-12, in single precision 1e-5; a
+further derivative of it loses about three digits more.
 
-*checked*: the largest relative error allowed in `tests/scipy/test_special.py`, against mpmath at random points of
-the range given: first / second derivative. *differences*: against differences of SciPy's values, to 1e-7 or as stated.
-Integers carry no derivative, and need none.
+*checked*: the largest relative error allowed in `tests/scipy/test_special.py`, against mpmath at
+random points of the range given: first / second derivative. *differences*: against differences of
+SciPy's values, as far as they go. Integers carry no derivative, and need none.
 
 """
 
@@ -100,12 +101,13 @@ def text() -> str:
 
 
 BEYOND = """
-No ufuncs, and covered: `logsumexp`, `softmax`, `log_softmax`, `softplus`, `polygamma`, `multigammaln`, `zeta` (in both
-arguments), `comb`, `perm`, `factorial` (by gamma functions), `jvp`, `yvp`, `ivp`, `kvp`, `h1vp`, `h2vp`, the spherical
-Bessel functions, `legendre_p`, `sph_legendre_p`, `sph_harm_y` (in their angles), `lambertw` (every branch), `diric`, `sinc`.
+No ufuncs, and covered: `logsumexp`, `softmax`, `log_softmax`, `softplus`, `polygamma`,
+`multigammaln`, `zeta` (in both arguments), `comb`, `perm`, `factorial` (by gamma functions), `jvp`,
+`yvp`, `ivp`, `kvp`, `h1vp`, `h2vp`, the spherical Bessel functions, `legendre_p`, `sph_legendre_p`,
+`sph_harm_y` (in their angles), `lambertw` (every branch), `diric`, `sinc`.
 
-Float32 stays float32, but for functions whose integer loop is double (`eval_legendre(2, x)`, `kn(2, x)`): there
-SciPy's result is double too.
+Float32 stays float32, but for functions whose integer loop is double (`eval_legendre(2, x)`,
+`kn(2, x)`): there SciPy's result is double too.
 """
 
 

@@ -417,9 +417,7 @@ def _polygamma_jvp(primals: Any, tangents: Any, outs: Any, order: int) -> Any:
     return (multiply(tangents[0], polygamma(primals[0], order=order + 1)),)
 
 
-polygamma = ufunc_op(
-    "polygamma", type=_polygamma_type, value=_polygamma_value, jvp=_polygamma_jvp
-)
+polygamma = ufunc_op("polygamma", type=_polygamma_type, value=_polygamma_value, jvp=_polygamma_jvp)
 
 
 def digamma(x: Any) -> Any:

@@ -45,6 +45,7 @@ def scipy_function(xp: Any, name: str) -> Any:
         from scipy import special
     else:
         from cupyx.scipy import special
+
         if not hasattr(special, name):
             raise NotImplementedError(
                 f"{name}: CuPy has no such function; move its operands to NumPy, cupy.asnumpy(x)"

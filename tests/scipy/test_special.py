@@ -61,7 +61,9 @@ def against_mpmath(case, columns, place):
     for part, closed in enumerate(case.mp if isinstance(case.mp, list) else [case.mp]):
         for j in range(POINTS):
             xs = [c[j] if isinstance(c, np.ndarray) else c for c in columns]
-            wanted = exact(closed, [x if isinstance(x, int) else mp.mpmathify(x) for x in xs], place)
+            wanted = exact(
+                closed, [x if isinstance(x, int) else mp.mpmathify(x) for x in xs], place
+            )
             for v, w, rtol in zip(found, wanted, (case.value, case.rtol, case.second)):
                 agree(v[part][j], w, rtol)
 
@@ -93,7 +95,7 @@ def test_complex(case):
     for part, closed in enumerate(case.mp if isinstance(case.mp, list) else [case.mp]):
         for j in range(POINTS):
             xs = [c[j] if isinstance(c, np.ndarray) else c for c in columns]
-            at = lambda x, closed=closed, xs=xs: closed(*map(mp.mpmathify, xs[:place]), x)  # noqa: E731
+            at = lambda x, closed=closed, xs=xs: closed(*map(mp.mpmathify, xs[:place]), x)
             with mp.workdps(30):
                 wanted = number(mp.diff(at, mp.mpmathify(xs[place])))
             agree(results(case, first)[part][j], wanted, max(case.rtol, 1e-9))
@@ -225,8 +227,9 @@ B = np.array([1.0, 2.0, 0.5])
 FUNCTIONS = {
     "logsumexp": lambda x: ours.logsumexp(x),
     "logsumexp b": lambda x: ours.logsumexp(x, axis=1, b=B, keepdims=True),
-    "logsumexp sign": lambda x: ours.logsumexp(x, axis=0, b=np.array([[1.0], [-3.0]]),
-                                               return_sign=True)[0],  # fmt: skip
+    "logsumexp sign": lambda x: ours.logsumexp(
+        x, axis=0, b=np.array([[1.0], [-3.0]]), return_sign=True
+    )[0],  # fmt: skip
     "softmax": lambda x: ours.softmax(x, axis=1),
     "log_softmax": lambda x: ours.log_softmax(x, axis=0),
     "softplus": lambda x: ours.softplus(x),

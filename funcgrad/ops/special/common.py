@@ -15,7 +15,16 @@ from funcgrad.ops.families import elementwise, known_aval, ops
 from funcgrad.ops.functions.common import as_dtype
 from funcgrad.ops.scipys import scipy_rules
 
-__all__ = ["HANDLERS", "PARTIALS", "No", "difference", "inverse", "real_dtype", "several", "special"]
+__all__ = [
+    "HANDLERS",
+    "PARTIALS",
+    "No",
+    "difference",
+    "inverse",
+    "real_dtype",
+    "several",
+    "special",
+]
 
 HANDLERS: dict[str, Any] = {}
 """SciPy's name -> the function of the same operands on traced values."""

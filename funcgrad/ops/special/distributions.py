@@ -67,9 +67,7 @@ special("gdtrix", *inverse("gdtr", 2, (0, 1)))
 for _name, _of_gamma in (("pdtr", "gammaincc"), ("pdtrc", "gammainc")):
     special(
         _name,
-        *_through(
-            _of_gamma, lambda k, m: (e.floor(k) + 1, m), COUNT, [(1, lambda k, m: 1.0)]
-        ),
+        *_through(_of_gamma, lambda k, m: (e.floor(k) + 1, m), COUNT, [(1, lambda k, m: 1.0)]),
     )
 special("pdtri", COUNT, lambda z, k, p: 1 / _of("pdtr", 1, k, z), degrees=True)
 
@@ -223,14 +221,18 @@ def _chi_density(z: Any, x: Any, df: Any, nc: Any) -> Any:
     return 0.5 * e.select(central, alone, size * ops.ive(0.5 * df - 1, e.sqrt(safe * x)))
 
 
+special("chndtr", _chi_density, _NONE, lambda z, x, df, nc: 0.5 * (ops.chndtr(x, df + 2, nc) - z))
 special(
-    "chndtr", _chi_density, _NONE, lambda z, x, df, nc: 0.5 * (ops.chndtr(x, df + 2, nc) - z)
+    "chndtrix",
+    lambda z, p, df, nc: 1 / _of("chndtr", 0, z, df, nc),
+    _NONE,
+    lambda z, p, df, nc: e.negative(_of("chndtr", 2, z, df, nc)) / _of("chndtr", 0, z, df, nc),
 )
-special("chndtrix", lambda z, p, df, nc: 1 / _of("chndtr", 0, z, df, nc), _NONE,
-        lambda z, p, df, nc: e.negative(_of("chndtr", 2, z, df, nc)) / _of("chndtr", 0, z, df, nc))
 special(
-    "chndtrinc", lambda z, x, df, p: e.negative(_of("chndtr", 0, x, df, z))
-    / _of("chndtr", 2, x, df, z), _NONE, lambda z, x, df, p: 1 / _of("chndtr", 2, x, df, z),
+    "chndtrinc",
+    lambda z, x, df, p: e.negative(_of("chndtr", 0, x, df, z)) / _of("chndtr", 2, x, df, z),
+    _NONE,
+    lambda z, x, df, p: 1 / _of("chndtr", 2, x, df, z),
 )
 special("chndtridf", _NONE, _NONE, _NONE)
 for _name, _count in (("ncfdtr", 4), ("ncfdtri", 4), ("ncfdtridfd", 4), ("ncfdtridfn", 4),

@@ -139,9 +139,7 @@ def _xlog1py_y(z: Any, x: Any, y: Any) -> Any:
 
 xlog1py = special("xlog1py", lambda z, x, y: e.log1p(y), _xlog1py_y)
 entr = special("entr", lambda z, x: e.negative(e.log_(x)) - 1)
-rel_entr = special(
-    "rel_entr", lambda z, x, y: e.log_(x / y) + 1, lambda z, x, y: e.negative(x / y)
-)
+rel_entr = special("rel_entr", lambda z, x, y: e.log_(x / y) + 1, lambda z, x, y: e.negative(x / y))
 kl_div = special("kl_div", lambda z, x, y: e.log_(x / y), lambda z, x, y: 1 - x / y)
 huber = special(
     "huber", lambda z, delta, r: e.maximum(e.absolute(r) - delta, 0.0 * delta),

@@ -55,7 +55,13 @@ def _rd_x(z: Any, x: Any, y: Any, last: Any) -> Any:
 
 def _rd_z(z: Any, x: Any, y: Any, last: Any) -> Any:
     """By homogeneity: the three slopes, each times its argument, sum to -3/2 R_D."""
-    return e.negative(1.5 * z + x * _rd_x(z, x, y, last) + y * _rd_x(z, y, x, last)) / last
+    slopes = _times(x, _rd_x(z, x, y, last)) + _times(y, _rd_x(z, y, x, last))
+    return e.negative(1.5 * z + slopes) / last
+
+
+def _times(x: Any, slope: Any) -> Any:
+    """x times a slope that grows as x^(-1/2): 0 at 0."""
+    return e.select(e.equal(x, 0), 0.0, x * e.select(e.equal(x, 0), 0.0, slope))
 
 
 def _rj_x(z: Any, x: Any, y: Any, last: Any, p: Any) -> Any:
@@ -65,8 +71,8 @@ def _rj_x(z: Any, x: Any, y: Any, last: Any, p: Any) -> Any:
 
 def _rj_p(z: Any, x: Any, y: Any, last: Any, p: Any) -> Any:
     """By homogeneity of degree -3/2."""
-    slopes = x * _rj_x(z, x, y, last, p) + y * _rj_x(z, y, x, last, p)
-    return e.negative(1.5 * z + slopes + last * _rj_x(z, last, x, y, p)) / p
+    slopes = _times(x, _rj_x(z, x, y, last, p)) + _times(y, _rj_x(z, y, x, last, p))
+    return e.negative(1.5 * z + slopes + _times(last, _rj_x(z, last, x, y, p))) / p
 
 
 def _rc_x(z: Any, x: Any, y: Any) -> Any:
@@ -94,9 +100,7 @@ elliprf = special(
     "elliprf", lambda z, x, y, w: ops.elliprd(y, w, x) / -6,
     lambda z, x, y, w: ops.elliprd(x, w, y) / -6, lambda z, x, y, w: ops.elliprd(x, y, w) / -6,
 )  # fmt: skip
-elliprd = special(
-    "elliprd", _rd_x, lambda z, x, y, w: _rd_x(z, y, x, w), _rd_z
-)
+elliprd = special("elliprd", _rd_x, lambda z, x, y, w: _rd_x(z, y, x, w), _rd_z)
 elliprg = special(
     "elliprg",
     lambda z, x, y, w: (3 * ops.elliprf(x, y, w) - x * ops.elliprd(y, w, x)) / 12,

@@ -50,9 +50,7 @@ poch = special("poch", _poch_a, lambda z, a, m: z * psi(a + m))
 beta = special(
     "beta", lambda z, a, b: z * (psi(a) - psi(a + b)), lambda z, a, b: z * (psi(b) - psi(a + b))
 )
-betaln = special(
-    "betaln", lambda z, a, b: psi(a) - psi(a + b), lambda z, a, b: psi(b) - psi(a + b)
-)
+betaln = special("betaln", lambda z, a, b: psi(a) - psi(a + b), lambda z, a, b: psi(b) - psi(a + b))
 
 
 def _binom_k(z: Any, n: Any, k: Any) -> Any:
@@ -81,9 +79,7 @@ def _zeta_rate(s: Any, q: Any) -> Any:
     return 1 + e.absolute(e.log_(q)) + 4 / e.absolute(s - 1)
 
 
-zetac = special(
-    "zetac", lambda z, x: difference(ops.zetac, x, z, _zeta_rate(x, 1.0 + 0 * x))
-)
+zetac = special("zetac", lambda z, x: difference(ops.zetac, x, z, _zeta_rate(x, 1.0 + 0 * x)))
 
 # -- incomplete gamma functions ------------------------------------------------------------------
 
@@ -156,9 +152,7 @@ def _betainc_b(z: Any, a: Any, b: Any, x: Any, upper: bool = False) -> Any:
     return e.select(edge, 0.0, found - _shift(a, b, x) / b * slope)
 
 
-betainc = special(
-    "betainc", _betainc_a, _betainc_b, lambda z, a, b, x: _beta_density(a, b, x)
-)
+betainc = special("betainc", _betainc_a, _betainc_b, lambda z, a, b, x: _beta_density(a, b, x))
 betaincc = special(
     "betaincc",
     lambda z, a, b, x: e.negative(_betainc_a(z, a, b, x, upper=True)),

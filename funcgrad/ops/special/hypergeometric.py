@@ -106,9 +106,7 @@ _polynomial("eval_chebyu", lambda z, n, x: 2 * _gegenbauer(n, 2.0, x))
 _polynomial("eval_sh_chebyu", lambda z, n, x: 4 * _gegenbauer(n, 2.0, 2 * x - 1))
 _polynomial("eval_chebys", lambda z, n, x: _gegenbauer(n, 2.0, 0.5 * x))
 _polynomial("eval_hermite", lambda z, n, x: 2 * n * _lower(n, lambda m: ops.eval_hermite(m, x)))
-_polynomial(
-    "eval_hermitenorm", lambda z, n, x: n * _lower(n, lambda m: ops.eval_hermitenorm(m, x))
-)
+_polynomial("eval_hermitenorm", lambda z, n, x: n * _lower(n, lambda m: ops.eval_hermitenorm(m, x)))
 _polynomial(
     "eval_laguerre",
     lambda z, n, x: e.negative(_lower(n, lambda m: ops.eval_genlaguerre(m, 1.0, x))),
@@ -118,9 +116,7 @@ _polynomial(
     lambda z, n, alpha, x: e.negative(_lower(n, lambda m: ops.eval_genlaguerre(m, alpha + 1, x))),
     1,
 )
-_polynomial(
-    "eval_gegenbauer", lambda z, n, alpha, x: 2 * alpha * _gegenbauer(n, alpha + 1, x), 1
-)
+_polynomial("eval_gegenbauer", lambda z, n, alpha, x: 2 * alpha * _gegenbauer(n, alpha + 1, x), 1)
 _polynomial(
     "eval_jacobi",
     lambda z, n, alpha, beta, x: 0.5 * (n + alpha + beta + 1)

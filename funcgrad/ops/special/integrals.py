@@ -22,12 +22,8 @@ def _expn_x(z: Any, n: Any, x: Any) -> Any:
 
 
 expn = special("expn", No("it is an integer"), _expn_x, degrees=True)
-sici = several(
-    "sici", [lambda z, x: ops.spherical_jn(0, x)], [lambda z, x: e.cos(x) / x]
-)
-shichi = several(
-    "shichi", [lambda z, x: ops.spherical_in(0, x)], [lambda z, x: e.cosh(x) / x]
-)
+sici = several("sici", [lambda z, x: ops.spherical_jn(0, x)], [lambda z, x: e.cos(x) / x])
+shichi = several("shichi", [lambda z, x: ops.spherical_in(0, x)], [lambda z, x: e.cosh(x) / x])
 spence = special("spence", lambda z, x: e.negative(log_ratio(x - 1)))
 
 # -- integrals of Bessel, Struve and Airy functions ----------------------------------------------
