@@ -63,7 +63,8 @@ for _case in CASES:
     if _case.name in PARTIALS and _case.name not in _HAVE and _case.name not in VALUES:
         for _part in range(_case.results):
             row(
-                _case.name, *_operands(_case.args, _case.name), note=_case.note, rtol=1e-11, fd=_case.fd,
+                _case.name, *_operands(_case.args, _case.name), note=_case.note,
+                rtol=1e-11, fd=_case.fd,
                 params={"part": _part} if _case.results > 1 else {},
                 derivative=_case.name not in IMPLICIT,
             )  # fmt: skip

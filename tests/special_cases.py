@@ -157,7 +157,8 @@ case("boxcox1p", P, (-1.5, 1.5), mp=lambda x, y: BOXCOX(1 + x, y), rtol=1e-11)
 case("inv_boxcox", (0.2, 1.0), (-0.7, 1.5), mp=UNBOX, rtol=1e-11)
 case("inv_boxcox1p", (0.2, 1.0), (-0.7, 1.5), mp=lambda y, c: UNBOX(y, c) - 1, rtol=1e-11)
 case("tklmbda", (-0.6, 0.6), (0.3, 1.2), rtol=1e-10, second=1e-8, mp=_solve(
-    "tklmbda", lambda p, c: (p**c - (1 - p) ** c) / c, lambda f, z, xs: f(z, xs[1]) - xs[0]))  # fmt: skip
+    "tklmbda", lambda p, c: (p**c - (1 - p) ** c) / c,
+    lambda f, z, xs: f(z, xs[1]) - xs[0]))  # fmt: skip
 case("xlogy", P, P, mp=lambda x, y: x * mp.log(y), complex=True)
 case("xlog1py", P, P, mp=lambda x, y: x * mp.log1p(y), complex=True)
 case("entr", P, mp=lambda x: -x * mp.log(x))
@@ -205,8 +206,8 @@ AIRY = [mp.airyai, lambda x: mp.airyai(x, derivative=1), mp.airybi,
 GROW = lambda x: mp.exp(mp.mpf(2) / 3 * x * mp.sqrt(x))
 case("airy", (-4.0, 4.0), mp=AIRY, complex=True)
 case("airye", (0.3, 4.0), rtol=1e-11, mp=[
-    lambda x, f=f, k=k: f(x) * (GROW(x) if k < 2 else 1 / GROW(x)) for k, f in enumerate(AIRY)])  # fmt: skip
-OVER = lambda f: lambda x: mp.quad(f, [0, x])
+    lambda x, f=f, k=k: f(x) * (GROW(x) if k < 2 else 1 / GROW(x))
+    for k, f in enumerate(AIRY)])  # fmt: skip
 case("itj0y0", (0.4, 4.0), value=1e-7, fd=1e-4)
 case("iti0k0", (0.4, 4.0), value=1e-7, fd=1e-4)
 case("it2j0y0", (0.4, 4.0), value=1e-7, fd=1e-4)

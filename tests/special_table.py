@@ -1,4 +1,4 @@
-"""Writes docs/special.md: ``python -m tests.special_table``. The tests verify that it is up to date.
+"""Writes docs/special.md: ``python -m tests.special_table``; the tests want it up to date.
 
 Formulas are the source of the partial derivatives themselves.
 """

@@ -1,4 +1,4 @@
-"""Elementary functions that SciPy computes without cancellation, and those of information theory."""
+"""Elementary functions that SciPy computes without cancellation, and information theory's."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ ndtri_exp = special("ndtri_exp", lambda z, y: sqrt(pi / 2) * ops.erfcx(z * -sqrt
 
 
 def _voigt(which: int) -> Any:
-    """V = Re w(u) / (sigma sqrt(2 pi)) with u = (x + i gamma) / (sigma sqrt 2); V_sigma = sigma V_xx."""
+    """V = Re w(u) / (s sqrt(2 pi)) with u = (x + i gamma) / (s sqrt 2); V_s = s V_xx."""
 
     def partial(z: Any, x: Any, sigma: Any, gamma: Any) -> Any:
         scale = 1 / (sigma * sqrt(2))

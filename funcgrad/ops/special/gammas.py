@@ -119,8 +119,8 @@ def _beta_density(a: Any, b: Any, x: Any) -> Any:
 
 def _smaller(z: Any, f: Any, v: Any, rate: Any, *, upper: bool) -> Any:
     """The derivative of I, or of 1 - I with its sign turned, whichever is the smaller."""
-    low, high = (difference(lambda u, name=name: f(name, u), v, z, rate)
-                 for name in ("betainc", "betaincc"))  # fmt: skip
+    low = difference(lambda u: f("betainc", u), v, z, rate)
+    high = difference(lambda u: f("betaincc", u), v, z, rate)
     small = e.greater(z, 0.5) if upper else e.less(z, 0.5)
     return e.select(small, low, e.negative(high))
 
