@@ -64,7 +64,7 @@ def _spheroidal(name: str, sign: float, radial: bool, given: bool) -> Any:
         return (2 * x * z - (cv - sign * c * c * x * x - m * m / w) * y) / w
 
     none = [_ORDER] * (4 if given else 3)
-    if "obl_rad2" in name:
+    if "_rad2" in name:
         return several(name, [*none, _ROUGH], [*none, _ROUGH])
     return several(name, [*none, first], [*none, second])
 
