@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import pi
 from typing import Any
 
+import numpy as np
+
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.families import ops
 from funcgrad.ops.special.common import No, several, special
@@ -42,6 +44,12 @@ for _kind in ("1", "2"):
 # -- spheroidal ----------------------------------------------------------------------------------
 
 
+def _value(name: str, z: Any, *xs: Any) -> Any:
+    """In double precision: SciPy's loop for float32 may not end."""
+    found = getattr(ops, name)(*[e.convert(x, dtype=np.dtype(float)) for x in xs])
+    return e.convert(found, dtype=z.dtype)
+
+
 def _spheroidal(name: str, sign: float, radial: bool, given: bool) -> Any:
     """The angular equation, ((1-x^2) S')' + (cv - sign c^2 x^2 - m^2/(1-x^2)) S = 0.
 
@@ -55,7 +63,7 @@ def _spheroidal(name: str, sign: float, radial: bool, given: bool) -> Any:
 
     def second(z: Any, *xs: Any) -> Any:
         m, n, c, x = *xs[:3], xs[-1]
-        cv = xs[3] if given else getattr(ops, characteristic)(m, n, c)
+        cv = xs[3] if given else _value(characteristic, z, m, n, c)
         y = getattr(ops, name)(*xs, part=0)
         if turned:
             w = 1 + x * x
