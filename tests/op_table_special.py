@@ -62,7 +62,7 @@ def _operands(args: tuple[Any, ...], name: str = "") -> list[Any]:
 ENDLESS = {"pro_cv", "obl_cv"} | {
     f"{kind}_{name}" for kind in ("pro", "obl") for name in ("ang1", "rad1", "rad2")
 }
-"""These find characteristic values: in float32 SciPy's own loop may not end."""
+"""pro_ang1, pro_rad1, obl_ang1, obl_rad1 and others: in float32 SciPy's own loop may not end."""
 _HAVE = {r.prim for r in ROWS} | ENDLESS
 for _case in CASES:
     if _case.name in PARTIALS and _case.name not in _HAVE and _case.name not in VALUES:
