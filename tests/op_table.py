@@ -29,6 +29,9 @@ EXEMPT = dict.fromkeys(
     "inner": "compiler/test_simplify.py", "dot_onto": "compiler/test_accumulate.py",
     "variate": "random/test_derivatives.py",
     **dict.fromkeys(["pure_callback", "io_callback", "debug_callback"], "ops/test_callbacks.py"),
+} | {
+    f"{kind}_{name}": "op_table_special.py"
+    for kind in ("pro", "obl") for name in ("ang1", "rad1", "rad2", "cv")
 }  # fmt: skip
 
 
@@ -435,3 +438,4 @@ row(
 )  # fmt: skip
 
 from tests import op_table_linalg as _op_table_linalg  # noqa: E402, F401 - more rows
+from tests import op_table_special as _op_table_special  # noqa: E402, F401 - and more

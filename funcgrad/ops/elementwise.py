@@ -27,6 +27,7 @@ from funcgrad.ops.families import (
     total,
     ufunc_op,
 )
+from funcgrad.ops.scipys import scipy_function, scipy_rules
 
 # -- arithmetic ------------------------------------------------------------------------------
 
@@ -383,23 +384,6 @@ convert = ufunc_op(
 # -- special functions that NumPy lacks ----------------------------------------------------------
 
 
-def scipy_rules(name: str) -> dict[str, Any]:
-    """Value by SciPy's kernel (CuPy's on a GPU), imported when first used."""
-
-    def value(xp: Any, *xs: Any) -> Any:
-        if xp is np:
-            from scipy import special
-        else:
-            from cupyx.scipy import special
-        return getattr(special, name)(*xs)
-
-    def type(*avals: Aval) -> Aval:
-        dtype = result_dtype(*avals)
-        return array_aval(broadcast_avals(name, avals), dtype if dtype.kind == "f" else np.float64)
-
-    return {"type": type, "value": value}
-
-
 def _factor(c: float) -> Any:
     return lambda z, x: c * exp(negative(x * x))
 
@@ -411,27 +395,29 @@ ndtr = elementwise(
 )
 expit = elementwise("expit", lambda z, x: z * (1 - z), **scipy_rules("expit"))
 logit = elementwise("logit", lambda z, x: 1 / (x * (1 - x)), **scipy_rules("logit"))
+psi_type = scipy_rules("psi")["type"]
 gammaln = elementwise("gammaln", lambda z, x: digamma(x), **scipy_rules("gammaln"))
 
 
 def _polygamma_value(xp: Any, x: Any, order: int) -> Any:
     """psi^(n)(x) = (-1)^(n+1) n! zeta(n+1, x) for n > 0."""
-    if xp is np:
-        from scipy import special
-    else:
-        from cupyx.scipy import special
     if order == 0:
-        return special.digamma(x)
-    return (-1.0) ** (order + 1) * factorial(order) * special.zeta(order + 1.0, x)
+        return scipy_function(xp, "psi" if xp is np else "digamma")(x)
+    return (-1.0) ** (order + 1) * factorial(order) * scipy_function(xp, "zeta")(order + 1.0, x)
+
+
+def _polygamma_type(x: Aval, order: int) -> Aval:
+    """psi is defined for complex numbers, its derivatives are not (SciPy's zeta is real)."""
+    if x.dtype.kind == "c" and order:
+        raise TypeError(f"polygamma of order {order}: not defined for {x.dtype.name}, only psi is")
+    return psi_type(x) if x.dtype.kind == "c" else gammaln.type(x)  # type: ignore[no-any-return]
 
 
 def _polygamma_jvp(primals: Any, tangents: Any, outs: Any, order: int) -> Any:
     return (multiply(tangents[0], polygamma(primals[0], order=order + 1)),)
 
 
-polygamma = ufunc_op(
-    "polygamma", type=lambda x, order: gammaln.type(x), value=_polygamma_value, jvp=_polygamma_jvp
-)
+polygamma = ufunc_op("polygamma", type=_polygamma_type, value=_polygamma_value, jvp=_polygamma_jvp)
 
 
 def digamma(x: Any) -> Any:

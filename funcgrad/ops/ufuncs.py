@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -143,22 +144,31 @@ class _Asked:
 
 _SPECIAL = {
     "erf": unary(e.erf), "erfc": unary(e.erfc), "ndtr": unary(e.ndtr), "expit": unary(e.expit),
-    "logit": unary(e.logit), "gammaln": unary(e.gammaln), "psi": e.digamma, "digamma": e.digamma,
+    "logit": unary(e.logit), "gammaln": unary(e.gammaln), "psi": e.digamma,
     "xlogy": binary_ufunc(e.xlogy), "erfinv": unary(erfinv), "ndtri": unary(ndtri),
 }  # fmt: skip
+"""What loads with the package; the rest is in ``special.everything``."""
 
 
 def _special(ufunc: Any) -> Any:
     """The handler of a ufunc of scipy.special, which is looked up when it is first met."""
-    handler = _SPECIAL.get(ufunc.__name__)
-    if handler is None or ufunc is getattr(np, ufunc.__name__, None):
+    name = ufunc.__name__
+    if ufunc is getattr(np, name, None):
         return None
     from scipy import special
 
-    if getattr(special, ufunc.__name__, None) is not ufunc:
+    if getattr(special, name, None) is not ufunc:
         return None
-    ufuncs[ufunc] = handler
+    handler = _SPECIAL.get(name) or _covered(name)
+    if handler is not None:
+        ufuncs[ufunc] = handler
     return handler
+
+
+def _covered(name: str) -> Any:
+    family = importlib.import_module("funcgrad.ops.special.everything")
+    found = family.HANDLERS.get(name)
+    return found and (lambda *xs: found(*map(operand, xs)))
 
 
 # -- the general road -------------------------------------------------------------------------

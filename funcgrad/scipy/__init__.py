@@ -18,7 +18,8 @@ import importlib
 from typing import Any
 
 _MODULES = (
-    "cluster", "fft", "integrate", "interpolate", "linalg", "ndimage", "signal", "spatial", "stats",
+    "cluster", "fft", "integrate", "interpolate", "linalg", "ndimage", "signal", "spatial",
+    "special", "stats",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from funcgrad.transforms.jvp import jvp_jaxpr
 from tests import laws
 from tests.backends.llvm.natively import natively, needed, refusal
 from tests.op_table import prepared
+from tests.op_table_special import COMPLEX, SPECIAL
 from tests.test_laws import cases, derived_programs
 
 pytestmark = needed
@@ -54,6 +55,11 @@ REFUSED = {
         "column_order", "commuted", "irfft", "lu", "matrix_function", "pinv", "qr", "resolve",
         "row_order", "schur", "solve_banded", "svd", "sylvester", "trigonometric",
     )
+} | {
+    (name, f"{name} has no native form") for name in SPECIAL - COMPLEX  # SciPy's kernels
+} | {
+    (name, f"{kind} has no native form") for name in COMPLEX for kind in ("complex128", "complex64")
+    if (name, kind) != ("wofz", "complex64")
 }  # fmt: skip
 """(primitive of the row, why one of its programs is not native throughout)."""
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from funcgrad.ir.avals import Aval, array_aval
 from funcgrad.ops import elementwise as e
-from funcgrad.ops.elementwise import scipy_rules
 from funcgrad.ops.families import broadcast_avals, elementwise
 from funcgrad.ops.reductions import reduce_sum
+from funcgrad.ops.scipys import scipy_rules
 from funcgrad.ops.shaping import iota, reshape
 
 erfinv = elementwise("erfinv", lambda z, x: e.exp(z * z) * (sqrt(pi) / 2), **scipy_rules("erfinv"))

@@ -1,0 +1,137 @@
+"""Hypergeometric functions, orthogonal polynomials, Lambert's and Wright's functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from funcgrad.ir.avals import Aval, array_aval
+from funcgrad.ops import elementwise as e
+from funcgrad.ops.families import elementwise, ops
+from funcgrad.ops.scipys import scipy_function
+from funcgrad.ops.special.common import No, difference, special, to_pole
+
+# -- hypergeometric ------------------------------------------------------------------------------
+
+
+def _rate(x: Any, pole: Any = None) -> Any:
+    """How fast a series in x moves with its parameter, poles at 0, -1, -2, ... included."""
+    rate = 2 + e.log1p(e.absolute(x))
+    return rate if pole is None else rate + 4 / to_pole(pole)
+
+
+hyp0f1 = special(
+    "hyp0f1", lambda z, v, x: difference(lambda u: ops.hyp0f1(u, x), v, z, _rate(x, v)),
+    lambda z, v, x: ops.hyp0f1(v + 1, x) / v,
+)  # fmt: skip
+hyp1f1 = special(
+    "hyp1f1",
+    lambda z, a, b, x: difference(lambda u: ops.hyp1f1(u, b, x), a, z, _rate(x)),
+    lambda z, a, b, x: difference(lambda u: ops.hyp1f1(a, u, x), b, z, _rate(x, b)),
+    lambda z, a, b, x: a / b * ops.hyp1f1(a + 1, b + 1, x),
+)
+_ROUGH = No("SciPy's values are not smooth enough in it for a numerical rule")
+hyperu = special(
+    "hyperu", _ROUGH, _ROUGH, lambda z, a, b, x: e.negative(a) * ops.hyperu(a + 1, b + 1, x)
+)
+hyp2f1 = special(
+    "hyp2f1", _ROUGH, _ROUGH, _ROUGH,
+    lambda z, a, b, c, x: a * b / c * ops.hyp2f1(a + 1, b + 1, c + 1, x),
+)  # fmt: skip
+
+# -- Wright's functions --------------------------------------------------------------------------
+
+wright_bessel = special(
+    "wright_bessel", _ROUGH, _ROUGH, lambda z, a, b, x: ops.wright_bessel(a, a + b, x)
+)
+log_wright_bessel = special(
+    "log_wright_bessel", _ROUGH, _ROUGH,
+    lambda z, a, b, x: e.exp(ops.log_wright_bessel(a, a + b, x) - z),
+)  # fmt: skip
+wrightomega = special("wrightomega", lambda z, x: z / (1 + z))
+
+
+def _lambertw_type(z: Aval, k: int, tol: float) -> Aval:
+    return array_aval(z.shape, np.result_type(z.dtype, np.complex64))
+
+
+def _lambertw_value(xp: Any, z: Any, k: int, tol: float) -> Any:
+    dtype = np.result_type(np.asarray(z).dtype, np.complex64) if xp is np else None
+    found = scipy_function(xp, "lambertw")(z, k, tol)
+    return found if dtype is None else np.asarray(found, dtype)[()]
+
+
+lambertw = elementwise(
+    "lambertw", lambda w, z, k, tol: e.exp(e.negative(w)) / (1 + w),
+    type=_lambertw_type, value=_lambertw_value,
+)  # fmt: skip
+
+# -- orthogonal polynomials ----------------------------------------------------------------------
+
+_DEGREE = No("a polynomial has no derivative by its degree")
+_SHAPE = No("no rule is known for the parameters of the polynomials")
+
+
+def _lower(n: Any, f: Any) -> Any:
+    """f(n - 1), and 0 for the constant of degree 0."""
+    constant = e.equal(n, 0)
+    return e.select(constant, 0.0, f(e.select(constant, n, n - 1)))
+
+
+def _polynomial(name: str, slope: Any, shapes: int = 0) -> Any:
+    return special(name, _DEGREE, *[_SHAPE] * shapes, slope, degrees=True)
+
+
+def _gegenbauer(n: Any, alpha: Any, x: Any) -> Any:
+    return _lower(n, lambda m: ops.eval_gegenbauer(m, alpha, x))
+
+
+def _legendre(n: Any, x: Any) -> Any:
+    """P_n' = (n+1)/2 P_(n-1)^(1,1)."""
+    return 0.5 * (n + 1) * _lower(n, lambda m: ops.eval_jacobi(m, 1.0, 1.0, x))
+
+
+def _chebyt(n: Any, x: Any) -> Any:
+    """T_n' = n U_(n-1)."""
+    return n * _lower(n, lambda m: ops.eval_chebyu(m, x))
+
+
+_polynomial("eval_legendre", lambda z, n, x: _legendre(n, x))
+_polynomial("eval_sh_legendre", lambda z, n, x: 2 * _legendre(n, 2 * x - 1))
+_polynomial("eval_chebyt", lambda z, n, x: _chebyt(n, x))
+_polynomial("eval_sh_chebyt", lambda z, n, x: 2 * _chebyt(n, 2 * x - 1))
+_polynomial("eval_chebyc", lambda z, n, x: _chebyt(n, 0.5 * x))
+_polynomial("eval_chebyu", lambda z, n, x: 2 * _gegenbauer(n, 2.0, x))
+_polynomial("eval_sh_chebyu", lambda z, n, x: 4 * _gegenbauer(n, 2.0, 2 * x - 1))
+_polynomial("eval_chebys", lambda z, n, x: _gegenbauer(n, 2.0, 0.5 * x))
+_polynomial("eval_hermite", lambda z, n, x: 2 * n * _lower(n, lambda m: ops.eval_hermite(m, x)))
+_polynomial("eval_hermitenorm", lambda z, n, x: n * _lower(n, lambda m: ops.eval_hermitenorm(m, x)))
+_polynomial(
+    "eval_laguerre",
+    lambda z, n, x: e.negative(_lower(n, lambda m: ops.eval_genlaguerre(m, 1.0, x))),
+)
+_polynomial(
+    "eval_genlaguerre",
+    lambda z, n, alpha, x: e.negative(_lower(n, lambda m: ops.eval_genlaguerre(m, alpha + 1, x))),
+    1,
+)
+_polynomial("eval_gegenbauer", lambda z, n, alpha, x: 2 * alpha * _gegenbauer(n, alpha + 1, x), 1)
+_polynomial(
+    "eval_jacobi",
+    lambda z, n, alpha, beta, x: 0.5 * (n + alpha + beta + 1)
+    * _lower(n, lambda m: ops.eval_jacobi(m, alpha + 1, beta + 1, x)),
+    2,
+)  # fmt: skip
+_polynomial(
+    "eval_sh_jacobi",
+    lambda z, n, p, q, x: n * _lower(n, lambda m: ops.eval_sh_jacobi(m, p + 2, q + 1, x)), 2,
+)  # fmt: skip
+
+
+def _lpmv_x(z: Any, m: Any, v: Any, x: Any) -> Any:
+    """((v+1) x P_v^m - (v-m+1) P_(v+1)^m) / (1 - x^2)."""
+    return ((v + 1) * x * z - (v - m + 1) * ops.lpmv(m, v + 1, x)) / (1 - x * x)
+
+
+lpmv = special("lpmv", _DEGREE, _DEGREE, _lpmv_x)
