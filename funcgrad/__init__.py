@@ -9,7 +9,7 @@ array([0.        , 1.38177329])
 import importlib as _importlib
 from typing import Any as _Any
 
-from funcgrad import config, errors, numpy, random, scipy, testing, tree
+from funcgrad import config, errors, numpy, testing, tree
 from funcgrad.backends import program as _program
 from funcgrad.control.cond import cond, switch
 from funcgrad.control.scan import map, scan
@@ -60,7 +60,10 @@ __version__ = "0.1.0"
 remat = checkpoint
 ShapeDtypeStruct = ShapeDtype
 
-_LAZY = {"compat", "debug", "flatten_util", "lax", "nn", "test_util", "tree_util", "typing"}
+_LAZY = {
+    "compat", "debug", "flatten_util", "lax", "nn", "random", "scipy", "test_util",
+    "tree_util", "typing",
+}  # fmt: skip
 
 __all__ = [
     "Array", "ShapeDtype", "ShapeDtypeStruct", "all_gather", "all_to_all", "axis_index",

@@ -51,6 +51,7 @@ from funcgrad.ops.functions.creating import (
     tri,
     zeros,
 )
+from funcgrad.ops.functions.windows import kaiser
 from funcgrad.trace.dispatch import hooks as _hooks
 
 asanyarray = ascontiguousarray = asfortranarray = asarray

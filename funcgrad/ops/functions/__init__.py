@@ -18,4 +18,5 @@ from funcgrad.ops.functions import (
     sets,
     shaping,
     sorting,
+    windows,
 )
