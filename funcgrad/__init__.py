@@ -9,22 +9,11 @@ array([0.        , 1.38177329])
 import importlib as _importlib
 from typing import Any as _Any
 
-from funcgrad import config, errors, numpy, testing, tree
+from funcgrad import config, errors, numpy, tree
 from funcgrad.backends import program as _program
 from funcgrad.control.cond import cond, switch
 from funcgrad.control.scan import map, scan
 from funcgrad.control.while_loop import fori_loop, while_loop
-from funcgrad.extending import primitive
-from funcgrad.interop import (
-    block_until_ready,
-    default_backend,
-    device_count,
-    device_get,
-    device_put,
-    devices,
-    disable_jit,
-    named_call,
-)
 from funcgrad.ops import linalg_functions as _linalg_functions
 from funcgrad.ops import methods as _methods
 from funcgrad.ops import ufuncs as _ufuncs
@@ -60,10 +49,14 @@ __version__ = "0.1.0"
 remat = checkpoint
 ShapeDtypeStruct = ShapeDtype
 
-_LAZY = {
-    "compat", "debug", "flatten_util", "lax", "nn", "random", "scipy", "test_util",
+_LATE = dict.fromkeys((
+    "compat", "debug", "flatten_util", "lax", "nn", "random", "scipy", "test_util", "testing",
     "tree_util", "typing",
-}  # fmt: skip
+)) | {"primitive": "extending"} | dict.fromkeys((
+    "block_until_ready", "default_backend", "device_count", "device_get", "device_put", "devices",
+    "disable_jit", "named_call",
+), "interop")  # fmt: skip
+"""Modules, and names out of modules, that are loaded when they are first asked for."""
 
 __all__ = [
     "Array", "ShapeDtype", "ShapeDtypeStruct", "all_gather", "all_to_all", "axis_index",
@@ -80,8 +73,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> _Any:
-    if name in _LAZY:
-        return _importlib.import_module(f"funcgrad.{name}")
+    if name in _LATE:
+        module = _LATE[name]
+        found = _importlib.import_module(f"funcgrad.{module or name}")
+        if module is not None:
+            found = globals()[name] = getattr(found, name)
+        return found
     raise AttributeError(f"module 'funcgrad' has no attribute {name!r}")
 
 
