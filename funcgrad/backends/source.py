@@ -19,6 +19,7 @@ from funcgrad.backends.lines import LINES
 from funcgrad.compiler.plan import Memory
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
 from funcgrad.ir.text import Names
+from funcgrad.ops.scipys import IN_DOUBLE
 
 __all__ = ["USED", "Writer", "generate"]
 
@@ -193,6 +194,8 @@ class Writer:
         """SciPy's ufunc, where it computes in the dtype of its result."""
         dtype = eqn.outvars[0].aval.dtype
         if not self.host or dtype.char not in "fd" or eqn.prim.family != "elementwise":
+            return None
+        if eqn.prim.name in IN_DOUBLE:
             return None
         if any(v.aval.dtype != dtype and not v.aval.weak for v in eqn.invars):
             return None

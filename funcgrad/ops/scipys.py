@@ -9,7 +9,14 @@ import numpy as np
 from funcgrad.ir.avals import Aval, array_aval, python_kind
 from funcgrad.ops.families import broadcast_avals
 
-__all__ = ["scipy_function", "scipy_rules"]
+__all__ = ["IN_DOUBLE", "scipy_function", "scipy_rules"]
+
+
+IN_DOUBLE = {
+    "bdtr", "bdtrc", "bdtri",
+    *(f"{kind}_{name}" for kind in ("pro", "obl") for name in ("cv", "ang1", "rad1", "rad2")),
+}  # fmt: skip
+"""Functions whose loops for single precision warn of whole numbers, or do not end."""
 
 
 def scipy_rules(name: str) -> dict[str, Any]:
@@ -19,6 +26,8 @@ def scipy_rules(name: str) -> dict[str, Any]:
     """
 
     def value(xp: Any, *xs: Any, part: int | None = None) -> Any:
+        if name in IN_DOUBLE:
+            return _in_double(xp, name, xs, part)
         found = scipy_function(xp, name)(*xs)
         return found if part is None else found[part]
 
@@ -37,6 +46,17 @@ def scipy_rules(name: str) -> dict[str, Any]:
         return array_aval(shape, dtypes[ufunc.nin + (part or 0)])
 
     return {"type": type, "value": value}
+
+
+def _in_double(xp: Any, name: str, xs: Any, part: int | None) -> Any:
+    """Computed in double precision, and rounded where only single precision came in."""
+    dtypes = [getattr(x, "dtype", None) for x in xs]  # None: a Python number, which adapts
+    single = np.float32 in dtypes and all(d in (None, np.float32) for d in dtypes)
+    pairs = zip(xs, dtypes, strict=True)
+    wide = [x.astype(np.float64) if d == np.float32 else x for x, d in pairs]
+    found = scipy_function(xp, name)(*wide)
+    found = found if part is None else found[part]
+    return found.astype(np.float32) if single else found
 
 
 def scipy_function(xp: Any, name: str) -> Any:

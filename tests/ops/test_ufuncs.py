@@ -143,9 +143,8 @@ def test_scipy_special_of_two_and_of_probabilities():
 
 
 def test_unknown_ufuncs_are_named():
-    special = pytest.importorskip("scipy.special")
-    with pytest.raises(errors.NotTraceableError, match="hyp2f1"):
-        grad(lambda x: special.hyp2f1(1.0, 1.0, 2.0, x))(0.5)
+    with pytest.raises(errors.NotTraceableError, match="vectorized"):
+        grad(lambda x: np.frompyfunc(np.sin, 1, 1)(x))(0.5)
     with pytest.raises(errors.NotTraceableError, match=r"subtract\.reduceat"):
         grad(lambda x: np.sum(np.subtract.reduceat(x, [0, 1])))(np.ones(3))
     with pytest.raises(TypeError, match="dates"):

@@ -6,7 +6,7 @@ import pytest
 from scipy import special, stats
 
 from funcgrad import grad, jit, jvp, random, vmap
-from funcgrad.ops.special import gamma_slope, variate, wald_slope
+from funcgrad.ops.special.variates import gamma_slope, variate, wald_slope
 
 N = 20_000
 

@@ -170,7 +170,9 @@ def _spherical(name: str) -> Any:
         raise DifferentiationError(f"scipy.special.{name}: no derivative by n, an integer")
 
     def value(xp: Any, n: Any, x: Any) -> Any:
-        return scipy_function(xp, name)(n, x)
+        found = scipy_function(xp, name)(n, x)
+        single = getattr(x, "dtype", None) in (np.float32, np.complex64)  # SciPy widens by n
+        return found.astype(x.dtype) if single else found
 
     return elementwise(
         name, by_order, lambda z, n, x: spherical_slope(name, n, x), type=_spherical_type,

@@ -57,9 +57,9 @@ def _lambertw_type(z: Aval, k: int, tol: float) -> Aval:
 
 
 def _lambertw_value(xp: Any, z: Any, k: int, tol: float) -> Any:
-    dtype = np.result_type(np.asarray(z).dtype, np.complex64) if xp is np else None
-    found = scipy_function(xp, "lambertw")(z, k, tol)
-    return found if dtype is None else np.asarray(found, dtype)[()]
+    dtype = np.result_type(getattr(z, "dtype", np.float64), np.complex64)
+    found = xp.asarray(scipy_function(xp, "lambertw")(z, k, tol), dtype)
+    return found[()] if xp is np else found
 
 
 lambertw = elementwise(
