@@ -26,10 +26,10 @@ _MOST_PAIRS = 1 << 20
 
 
 class Coloring(NamedTuple):
-    """``places``: the color of every column, then, for each output, where the compressed
-    columns (one row per color) hold the entries, and where the block does."""
+    """How many colors; then, as ``places``, the color of every column and, for each output,
+    where the compressed columns (one row per color) hold its entries and where its block does."""
 
-    count: int
+    colors: int
     places: tuple[Any, ...]
 
 

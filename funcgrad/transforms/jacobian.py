@@ -231,7 +231,8 @@ def _fewer_sweeps(jaxpr: Jaxpr, roots: int, n: int) -> Jaxpr:
     rows = sum(v.aval.size for v in jaxpr.outvars[:n])
     colorings = [coloring(jaxpr, i, n) for i in range(roots)]
     sweeps = sum(
-        v.aval.size if c is None else c.count for v, c in zip(jaxpr.invars, colorings, strict=False)
+        v.aval.size if c is None else c.colors
+        for v, c in zip(jaxpr.invars, colorings, strict=False)
     )
     if min(columns, sweeps) > rows:
         return _reverse_blocks(jaxpr, roots, n)
@@ -243,13 +244,13 @@ def _fewer_sweeps(jaxpr: Jaxpr, roots: int, n: int) -> Jaxpr:
 def _forward_blocks(jaxpr: Jaxpr, roots: int, n: int) -> Jaxpr:
     """The places of the entries of structured blocks come as further inputs."""
     with Builder() as b:
-        columns, places = [], []
+        columns, places = [], list[Any]()
         for i in range(roots):
             active = tuple(k == i for k in range(len(jaxpr.invars)))
             made, flags = jvp_jaxpr(jaxpr, active)
             x, colored = jaxpr.invars[i].aval, coloring(jaxpr, i, n)
             given = b.inputs([aval_of(p) for p in colored.places]) if colored else []
-            seeds = _seeds(given[0], colored.count, x) if colored else None
+            seeds = _seeds(given[0], colored.colors, x) if colored else None
             found = iter(_swept(b, made, jaxpr.invars, x, len(jaxpr.outvars), seeds))
             tangents = [next(found) if on else None for on in flags]
             columns.append([

@@ -215,7 +215,7 @@ class _Walk:
     def _summed(self, v: Any, axes: Any, kept: Any, at: int, ones: Any) -> Any:
         """A factor's pattern with axes summed, and its elements' numbers with ``ones`` put in."""
         shape = tuple(v.aval.shape[i] for i in kept)
-        numbers = _numbers(shape).reshape(*shape[:at], *ones, *shape[at:])
+        numbers = _numbers(shape).reshape((*shape[:at], *ones, *shape[at:]))
         if self.pattern(v) is None:
             return None, numbers
         order = np.transpose(_numbers(v.aval.shape), (*kept, *axes)).reshape(prod(shape), -1)
