@@ -1,5 +1,7 @@
 """Jacobians by colors: the same numbers as one sweep per column, inside every transform."""
 
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -7,9 +9,11 @@ import pytest
 from hypothesis import given
 
 import funcgrad
-from funcgrad import grad, hessian, jacfwd, jacobian, jacrev, jit, jvp, vmap
+from funcgrad import grad, hessian, jacfwd, jacobian, jacrev, jit, jvp, make_jaxpr, vmap
+from funcgrad.backends.program import Program
 from funcgrad.transforms import coloring
 from tests import laws
+from tests.backends.fake_cupy import fake_cupy
 from tests.test_programs import program, programs
 
 N = 48
@@ -106,6 +110,13 @@ def test_trees_of_arguments_and_outputs(dense):
             np.testing.assert_allclose(x, y, rtol=1e-14)
 
 
+def test_blocks_without_entries():
+    """An output that moves with x in name only."""
+    some, none = jit(jacfwd(lambda x: (np.sin(x), np.zeros_like(x[:4]) * 1.0 + x[:0].sum())))(X)
+    np.testing.assert_array_equal(some, np.diag(np.cos(X)))
+    assert none.shape == (4, N) and not none.any()
+
+
 def test_aux_and_shapes():
     def f(x):
         y = np.sin(x)
@@ -199,3 +210,24 @@ def test_colors_share_no_row():
     for row in mask:
         assert len(set(found[row])) == row.sum()
     assert coloring._colors(np.zeros(80, int), np.arange(80), 80) is None
+
+
+def test_places_are_where_the_arrays_are(monkeypatch):
+    """A program with colors runs in CuPy's namespace, and gets its places from there."""
+    closed = make_jaxpr(hessian(rosenbrock))(X)
+    values = [X, *closed.consts]
+    assert len(values) == 4
+    (found,) = Program(closed.jaxpr, fake_cupy).call(*values)
+    np.testing.assert_allclose(found, of_sweeps(rosenbrock)(X), rtol=1e-13)
+
+    class OnDevice:
+        __module__ = "cupy"
+
+        def __init__(self, x: Any):
+            self.x = x
+
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(asarray=OnDevice))
+    places = (np.arange(3),)
+    assert coloring.beside(places, [X, 1.0]) is places
+    (moved,) = coloring.beside(places, [X, OnDevice(X)])
+    assert moved.x is places[0]
