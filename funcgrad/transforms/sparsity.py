@@ -50,6 +50,12 @@ def _numbers(shape: tuple[int, ...]) -> Any:
     return np.arange(prod(shape), dtype=np.int64).reshape(shape)
 
 
+def _family(eqn: Eqn) -> str:
+    """The name of the rule for an equation."""
+    prim = eqn.prim
+    return prim.family if prim.family in ("elementwise", "reduction") else prim.name
+
+
 def _distinct(numbers: Any) -> Any:
     """The numbers in order, each once; ``np.unique`` would first load numpy.ma, for 10 ms."""
     ordered = np.sort(numbers)
@@ -76,8 +82,7 @@ class _Walk:
             return
         if any(-1 in v.aval.shape for v in (*eqn.invars, *eqn.outvars)):
             raise TooDense
-        name = prim.family if prim.family in ("elementwise", "reduction") else prim.name
-        rule = _RULES.get(name)
+        rule = _RULES.get(_family(eqn))
         made = None if rule is None else rule(self, eqn)
         for v in eqn.outvars:
             if is_inexact(v.aval):
@@ -85,7 +90,7 @@ class _Walk:
 
     def _fold(self, eqn: Eqn) -> None:
         """Integers made of nothing (iota and its like): they may be indices further on."""
-        if eqn.prim.multiple or eqn.prim.effect or is_inexact(eqn.outvars[0].aval):
+        if _family(eqn) not in _FOLDED or is_inexact(eqn.outvars[0].aval):
             return
         values = [self.value(v) for v in eqn.invars]
         if not any(x is None for x in values) and eqn.outvars[0].aval.size <= self.limit:
@@ -239,3 +244,4 @@ _RULES: dict[str, Any] = {
     **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "sort"), _Walk.along),
     "gather": _Walk.gathered, "scatter": _Walk.added, "add_at": _Walk.added,
 }  # fmt: skip
+_FOLDED = {*_RULES, "iota", "eye"}

@@ -180,6 +180,22 @@ def test_random_programs(drawn):
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
 
 
+def test_collectives():
+    """What an axis gives has no value while the pattern is sought."""
+
+    def f(x):
+        return np.sum((x[1:] * funcgrad.axis_index("i") + x[:-1] ** 2) ** 2)
+
+    xs = np.stack([X, -X, 2 * X])
+    for transform in (vmap, funcgrad.pmap):
+        found = transform(hessian(f), axis_name="i")(xs)
+        np.testing.assert_allclose(
+            found, transform(of_sweeps(f), axis_name="i")(xs), rtol=1e-13, atol=1e-13
+        )
+        found = transform(jacfwd(lambda x: funcgrad.psum(x * x, "i")), axis_name="i")(xs)
+        np.testing.assert_allclose(found, [np.diag(2 * xs.sum(axis=0))] * 3, rtol=1e-13)
+
+
 def test_structure_follows_the_path():
     """A branch that Python takes has a pattern of its own."""
 
