@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from funcgrad.compiler.again import Again
 from funcgrad.compiler.nests import (
     REDUCTIONS,
@@ -181,7 +183,9 @@ class Schedule:
         out = eqn.outvars[0]
         if eqn.prim.name == "full":
             x = eqn.invars[0]
-            if x.__class__ is Var and x.aval.dtype == out.aval.dtype:
+            if x.__class__ is Literal:
+                x = Literal(np.asarray(x.value).astype(out.aval.dtype)[()])
+            if x.aval.dtype == out.aval.dtype:
                 self.views[out] = broadcast(self.view(x), out.aval.shape)
                 return
         self.inline[out] = eqn

@@ -158,7 +158,7 @@ def _reshape(s: _Simplifier, eqn: Eqn, invars: tuple[Atom, ...]) -> Atom | None:
     small = s.small.get(x)  # type: ignore[arg-type]
     if small is not None and not small.aval.shape:
         s.broadcast(eqn.outvars[0], small, eqn)
-        return eqn.outvars[0]
+        return s.read(eqn.outvars[0])
     if not x.aval.shape and all(n == 1 for n in shape):
         s.small[eqn.outvars[0]] = x
     return None

@@ -2,22 +2,27 @@
 
 jacfwd: the columns f'(x) e_j by batched jvp      jacrev: the rows e_i^T f'(x) by batched vjp
 hvp(f)(x, v) = d/dt grad f(x + t v) at t = 0      (forward over reverse)
+
+Columns that share no row are computed together where that saves sweeps (see ``coloring``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 from funcgrad.errors import DifferentiationError, StructureError
-from funcgrad.ir.avals import is_inexact
+from funcgrad.ir.avals import aval_of, is_inexact
 from funcgrad.ir.jaxpr import Jaxpr, Var, silent
 from funcgrad.ops.call import splice
 from funcgrad.ops.families import ops
-from funcgrad.ops.shaping import eye, move_axis
+from funcgrad.ops.indexing import ARRAY, gather, scatter
+from funcgrad.ops.shaping import eye, iota, move_axis
 from funcgrad.trace.build import Builder
 from funcgrad.trace.tree import roots_of
 from funcgrad.transforms.batch import batch_jaxpr
+from funcgrad.transforms.coloring import beside, coloring
 from funcgrad.transforms.grad import check_scalar
 from funcgrad.transforms.jvp import atom_or_zeros, jvp_jaxpr, matched
 from funcgrad.transforms.linearize import vjp_jaxpr
@@ -48,6 +53,10 @@ def jacfwd(
 
     For an output of shape ``m`` and an input of shape ``n`` the block has shape ``m + n``;
     pytrees of outputs hold pytrees of inputs.
+
+    Where the program shows that columns share no row (of 32 columns and more, at most a quarter
+    of the sweeps must remain), they are computed together, and written into zeros. Entries
+    outside the structure are exact zeros, also where a value is infinite or NaN.
 
     >>> import numpy as np
     >>> from funcgrad import jacfwd
@@ -84,6 +93,8 @@ def jacobian(
 ) -> Callable[..., Any]:
     """The Jacobian of f in the mode that needs fewer sweeps: columns or rows, by counting.
 
+    Columns that share no row count as one (see ``jacfwd``).
+
     >>> import numpy as np
     >>> from funcgrad import jacobian
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
@@ -101,6 +112,9 @@ def hessian(
     holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """The matrix of second derivatives of f: forward over reverse.
+
+    A sparse one, of a sum of terms in few variables each, takes as many sweeps as its densest
+    row has entries, or a few more (see ``jacfwd``); the result is a plain array all the same.
 
     >>> import numpy as np
     >>> from funcgrad import hessian
@@ -193,7 +207,8 @@ def _jacobian(
         if found is None:
             _check_kinds(f, who, traced.outs, holomorphic)
             found = traced.derive((who, holomorphic), lambda j: blocks(j, roots, n), outs)
-        results = traced.apply(found)
+        places = traced.jaxpr(outs).derived.get(blocks, ())
+        results = traced.apply(found, beside(places, leaves))
         rows = [
             arguments.join(unflatten_all(defs, results[i * roots : (i + 1) * roots]))
             for i in range(n)
@@ -223,25 +238,59 @@ def _check_kinds(f: Any, who: str, outs: Sequence[Var], holomorphic: bool) -> No
 def _fewer_sweeps(jaxpr: Jaxpr, roots: int, n: int) -> Jaxpr:
     columns = sum(v.aval.size for v in jaxpr.invars[:roots])
     rows = sum(v.aval.size for v in jaxpr.outvars[:n])
-    return (_forward_blocks if columns <= rows else _reverse_blocks)(jaxpr, roots, n)
+    colorings = [coloring(jaxpr, i, n) for i in range(roots)]
+    sweeps = sum(
+        v.aval.size if c is None else c.colors
+        for v, c in zip(jaxpr.invars, colorings, strict=False)
+    )
+    if min(columns, sweeps) > rows:
+        return _reverse_blocks(jaxpr, roots, n)
+    made = _forward_blocks(jaxpr, roots, n)
+    jaxpr.derived[_fewer_sweeps] = jaxpr.derived[_forward_blocks]
+    return made
 
 
 def _forward_blocks(jaxpr: Jaxpr, roots: int, n: int) -> Jaxpr:
+    """The places of the entries of structured blocks come as further inputs."""
     with Builder() as b:
-        columns = []
+        columns, places = [], list[Any]()
         for i in range(roots):
             active = tuple(k == i for k in range(len(jaxpr.invars)))
             made, flags = jvp_jaxpr(jaxpr, active)
-            x = jaxpr.invars[i].aval
-            found = iter(_swept(b, made, jaxpr.invars, x, len(jaxpr.outvars)))
+            x, colored = jaxpr.invars[i].aval, coloring(jaxpr, i, n)
+            given = b.inputs([aval_of(p) for p in colored.places]) if colored else []
+            seeds = _seeds(given[0], colored.colors, x) if colored else None
+            found = iter(_swept(b, made, jaxpr.invars, x, len(jaxpr.outvars), seeds))
+            tangents = [next(found) if on else None for on in flags]
             columns.append([
-                _block(move_axis(t, 0, -1) if x.shape else t, v.aval.shape + x.shape)
-                if on and (t := next(found)) is not None else _no_block(v, x)
-                for on, v in zip(flags, jaxpr.outvars, strict=True)
+                _columns(t, v, x, given[1 + 2 * o : 3 + 2 * o])
+                for o, (t, v) in enumerate(zip(tangents[:n], jaxpr.outvars, strict=False))
             ])  # fmt: skip
+            places += zip(given, colored.places if colored else (), strict=True)
         blocks = [b.atom(columns[i][o]) for o in range(n) for i in range(roots)]
         aux = _spliced(b, jaxpr)[n:]
-    return Jaxpr(jaxpr.invars, b.eqns, (*blocks, *aux))
+    jaxpr.derived[_forward_blocks] = tuple(p for _, p in places)
+    return Jaxpr((*jaxpr.invars, *(v._var for v, _ in places)), b.eqns, (*blocks, *aux))
+
+
+def _seeds(colors: Any, count: int, x: Any) -> Any:
+    """For each color the sum of the unit vectors that have it."""
+    own = ops.reshape(iota(shape=(count,), axis=0, dtype=colors.dtype), shape=(count, 1))
+    seeds = ops.convert(ops.equal(colors, own), dtype=x.dtype)
+    return ops.reshape(seeds, shape=(count, *x.shape))
+
+
+def _columns(t: Any, v: Any, x: Any, places: Any) -> Any:
+    """A block from its columns side by side, or from compressed ones by their entries' places."""
+    shape = v.aval.shape + x.shape
+    if t is None or (places and not places[0].aval.size):
+        return _no_block(v, x)
+    if not places:
+        return _block(move_axis(t, 0, -1) if x.shape else t, shape)
+    taken, put = places
+    found = gather(ops.reshape(t, shape=(prod(t.shape),)), taken, items=(ARRAY,))
+    none = ops.full(0, shape=(prod(shape),), dtype=t.dtype)
+    return _block(scatter(none, found, put, items=(ARRAY,), mode="add"), shape)
 
 
 def _reverse_blocks(jaxpr: Jaxpr, roots: int, n: int) -> Jaxpr:
@@ -260,8 +309,10 @@ def _reverse_blocks(jaxpr: Jaxpr, roots: int, n: int) -> Jaxpr:
     return Jaxpr(jaxpr.invars, b.eqns, (*found, *aux))
 
 
-def _swept(b: Builder, made: Jaxpr, args: Sequence[Any], aval: Any, skip: int) -> list[Any]:
-    """Run a linear sweep over all unit vectors of one (co)tangent, batched along axis 0.
+def _swept(
+    b: Builder, made: Jaxpr, args: Sequence[Any], aval: Any, skip: int, seeds: Any = None
+) -> list[Any]:
+    """Run a linear sweep over seeds of one (co)tangent, all unit vectors, batched along axis 0.
 
     It repeats the function, whose effects are left to the copy for the outputs.
     """
@@ -270,11 +321,12 @@ def _swept(b: Builder, made: Jaxpr, args: Sequence[Any], aval: Any, skip: int) -
         outs = splice(b.eqns, made, (*args, b.atom(aval.dtype.type(1))))
         return [b.read(v) for v in outs[skip:]]
     flags = (False,) * len(args) + (True,)
+    if seeds is None:
+        seeds = ops.reshape(eye(n=aval.size, dtype=aval.dtype), shape=(aval.size, *aval.shape))
     batched, _ = batch_jaxpr(
-        made, aval.size, flags, (False,) * skip + (True,) * (len(made.outvars) - skip)
+        made, seeds.shape[0], flags, (False,) * skip + (True,) * (len(made.outvars) - skip)
     )
-    units = ops.reshape(eye(n=aval.size, dtype=aval.dtype), shape=(aval.size, *aval.shape))
-    outs = splice(b.eqns, batched, (*args, b.atom(units)))
+    outs = splice(b.eqns, batched, (*args, b.atom(seeds)))
     return [b.read(v) for v in outs[skip:]]
 
 

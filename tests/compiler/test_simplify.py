@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from funcgrad import grad, make_jaxpr
+from funcgrad import grad, jacrev, make_jaxpr
 from funcgrad.compiler.simplify import simplify
 from funcgrad.ops.families import ops
 from tests import laws
@@ -81,3 +81,15 @@ def test_inner_products():
 def test_sums_of_parts_are_added_in_place():
     jaxpr = make_jaxpr(grad(lambda x: np.sum(np.sin(x[1:]) * x[:-1])))(X).jaxpr
     assert "embed" not in names(simplify(jaxpr))[1:] or "add_at" in names(simplify(jaxpr))
+
+
+def test_equal_broadcasts_through_reshapes_are_one():
+    """The blocks of an input that no output uses: the same zeros twice."""
+
+    def f(x):
+        none = ops.full(0.0, shape=(6,), dtype=x.dtype)
+        return ops.reshape(none, shape=(2, 3)), ops.reshape(none, shape=(2, 3)), ops.sin(x)
+
+    assert sorted(simplified(f, X)) == ["broadcast_to", "sin"]
+    blocks = jacrev(lambda x, y: (np.exp(x), np.sin(x)), (0, 1))(X, 1.3)
+    np.testing.assert_array_equal(blocks[1][1], np.zeros(3))

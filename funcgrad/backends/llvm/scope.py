@@ -261,7 +261,10 @@ class Scope:
 
     def begun_as(self, start: View, target: Var) -> Value:
         """Memory for a target that begins as another value: that value's own, where it dies."""
-        if not self._taken_over(start, target):
+        if start.root.__class__ is Literal:
+            pointer, number = self.allocate(target), start.root
+            fill(self.f, pointer, target.aval, number.value, number.aval.dtype)
+        elif not self._taken_over(start, target):
             self.copy(start, self.allocate(target))
         return self.memory(target)
 

@@ -7,6 +7,7 @@ from funcgrad import grad, make_jaxpr, vmap
 from funcgrad.backends.llvm import scope
 from funcgrad.compiler.kernels import Init, Nest, Rules, Schedule
 from funcgrad.compiler.simplify import simplify
+from funcgrad.ops.families import ops
 from tests import laws
 from tests.backends.llvm.natively import natively, needed
 
@@ -126,3 +127,25 @@ def test_a_piece_that_fills_little_is_written_in_place():
         return np.sum(y * y, axis=1)
 
     agree(f, array((40, 40)))
+
+
+@pytest.mark.parametrize(
+    "dtype, start", [("f8", 0), ("f8", -0.0), ("f4", 2.5), ("i4", 1.5), ("u1", 0), ("bool", 1)]
+)
+def test_filled_arrays_are_no_pass_of_their_own(dtype, start):
+    """What scatters, products and nests find where an array holds one number everywhere."""
+
+    def f(x):
+        places = ops.convert(ops.iota(shape=(7,), axis=0, dtype=np.dtype(np.intp)), dtype="i8")
+        filled = ops.full(start, shape=(5, 30), dtype=np.dtype(dtype))
+        part = ops.convert(x, dtype=np.dtype(dtype))
+        set_ = ops.scatter(filled, part, places, items=((1, 4, None), "array"), mode="set")
+        return set_, filled, filled[1:, ::-1].T, ops.cumsum(filled, axis=1), ops.add(filled, 1)
+
+    values = [np.linspace(0.0, 3.0, 21).reshape(3, 7)]
+    jaxpr = laws.build(f, values)
+    status, outs = natively(jaxpr, values)
+    assert status == 0
+    for found, wanted in zip(outs, laws.evaluate(jaxpr, values), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+        assert np.array_equal(np.signbit(found), np.signbit(wanted)) or dtype[0] != "f"
