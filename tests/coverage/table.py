@@ -14,18 +14,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 import funcgrad.numpy as fnp
-from funcgrad import grad, jit, jvp, vmap
+from funcgrad import grad, jit, jvp, scipy, vmap
+from funcgrad.ops.special.common import No
+from funcgrad.ops.special.everything import PARTIALS
 from funcgrad.trace.tracer import is_traced
 from tests.coverage.expressions import ALIASES, EXPRESSIONS, WITHOUT, arguments
+from tests.coverage.scipy_expressions import SCIPY
+from tests.special_cases import CASES
 
-__all__ = ["COLUMNS", "NO", "NONE", "YES", "checked", "function_of", "listed", "page", "rows"]
+__all__ = [
+    "COLUMNS",
+    "NO",
+    "NONE",
+    "TRIED",
+    "YES",
+    "checked",
+    "function_of",
+    "listed",
+    "page",
+    "rows",
+]
 
 PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
 COLUMNS = ("dispatch", "jvp", "vjp", "second order", "vmap", "jit")
 YES, NONE, NO = "yes", "–", "no"
-_STEP = 1e-3
+_STEP = 4e-4
 _STEEP = {"spacing"}  # piecewise constant on a scale of its own
 
 
@@ -52,7 +68,7 @@ def function_of(text: str, **scope: Any) -> Callable[..., list[Any]]:
     """The expression as a function of the operands that it names; ``scope`` has the namespaces."""
     code = compile(text, text, "eval")
     names = [n for n in arguments() if n in code.co_names or _inside(code, n)]
-    scope = {"np": fnp, "parts": parts, "in_place": in_place} | scope
+    scope = {"np": fnp, "sp": scipy, "parts": parts, "in_place": in_place} | scope
     f = eval(f"lambda {', '.join(names)}: ({text})", scope)
 
     def call(*xs: Any) -> list[Any]:
@@ -71,14 +87,46 @@ def is_float(x: Any) -> bool:
     return np.asarray(x).dtype.kind == "f"
 
 
+def _subject(name: str) -> tuple[Callable[..., list[Any]], list[Any]]:
+    """A function and its operands: by its expression, or, of SciPy's ufuncs, by its case."""
+    if name in _UFUNCS:
+        return _ufunc(name)
+    f, given = function_of({**EXPRESSIONS, **_SCIPY}[name]), arguments()
+    return f, [given[n] for n in f.names]  # type: ignore[attr-defined]
+
+
+def _ufunc(name: str) -> tuple[Callable[..., list[Any]], list[Any]]:
+    """Between the ends of the ranges, those arguments moving that have a rule."""
+    case, function = _UFUNCS[name], getattr(special, name.split(".")[-1])
+    rules = PARTIALS[case.name]
+    several = isinstance(rules[0], tuple) and not isinstance(rules[0], No)
+    rows = rules if several else (rules,)
+    middle = [sum(a) / 2 if isinstance(a, tuple) else a for a in case.args]
+    moving = [k for k in case.moving if not any(isinstance(row[k], No) for row in rows)]
+    args = [np.linspace(*case.args[k], 7)[2:5:2] for k in moving]
+
+    def f(*xs: Any) -> list[Any]:
+        operands = list(middle)
+        for k, x in zip(moving, xs, strict=True):
+            operands[k] = x
+        return leaves(function(*operands))
+
+    return f, args
+
+
+_SCIPY = {f"scipy.{name}": text for name, text in SCIPY.items()}
+_UFUNCS = {
+    f"scipy.special.{c.name}": c for c in reversed(CASES)
+    if c.name in PARTIALS and c.moving and f"scipy.special.{c.name}" not in _SCIPY
+}  # fmt: skip
+
+
 class _Case:
-    """One expression, its operands, and the sum that hears all its float results."""
+    """One function, its operands, and the sum that hears all its float results."""
 
     def __init__(self, name: str):
         self.name = name
-        self.f = function_of(EXPRESSIONS[name])
-        given = arguments()
-        self.args = [given[n] for n in self.f.names]  # type: ignore[attr-defined]
+        self.f, self.args = _subject(name)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.expected = [np.asarray(v) for v in self.f(*self.args)]
@@ -161,6 +209,9 @@ class _Case:
             self.same(list(compiled(*self.args)))
 
 
+TRIED = {*EXPRESSIONS, *_SCIPY, *_UFUNCS}
+"""All functions that have a row."""
+
 _CHECKS = dict(zip(COLUMNS, ("dispatch", "jvp", "vjp", "second", "vmap", "jit"), strict=True))
 _SLOPES = ("jvp", "vjp", "second order")
 
@@ -200,8 +251,8 @@ def listed() -> dict[str, set[str]]:
 
 
 def rows() -> dict[str, dict[str, str]]:
-    """Function -> marks, for all that have an expression."""
-    return {name: checked(name) for name in sorted(EXPRESSIONS)}
+    """Function -> marks, for all that are tried."""
+    return {name: checked(name) for name in sorted(TRIED)}
 
 
 def page(found: dict[str, dict[str, str]]) -> str:
@@ -210,9 +261,12 @@ def page(found: dict[str, dict[str, str]]) -> str:
         "# What works, function by function", "",
         "Written by `python -m tests.coverage.table`; every mark is the outcome of a check that",
         "ran (`tests/coverage/table.py` says which). A dash means that there is nothing to",
-        "differentiate: the result is made of integers or truth values, or does not move.", "",
+        "differentiate: the result is made of integers or truth values, or does not move. SciPy's",
+        "ufuncs are called as `scipy.special` has them (rules: `docs/special.md`), its other",
+        "functions under `funcgrad.scipy`.", "",
     ]  # fmt: skip
-    for title, names in listed().items():
+    sections = listed() | {"scipy": {*_SCIPY, *_UFUNCS}}
+    for title, names in sections.items():
         done = sorted(n for n in names if n in found)
         lines += [f"## {title}", "", f"| function | {' | '.join(COLUMNS)} |", "| --- " * 7 + "|"]
         lines += [f"| `{n}` | {' | '.join(found[n][c] for c in COLUMNS)} |" for n in done]

@@ -342,3 +342,11 @@ def test_hessian_of_a_likelihood():
     best = np.array([x.mean(), x.std()])
     found = hessian(lambda p: -np.sum(stats.norm.logpdf(x, p[0], p[1])))(best)
     np.testing.assert_allclose(found, np.diag([50, 100]) / x.var(), atol=1e-10)
+
+
+def test_parameters_of_different_shapes():
+    """One an array, one a number: each broadcasts by itself."""
+    x, a = np.array([0.2, 0.5]), np.array([2.0, 3.0])
+    expected = scipy.stats.beta.logpdf(x, a, 3.0)
+    np.testing.assert_allclose(jit(lambda a: stats.beta.logpdf(x, a, 3.0))(a), expected)
+    check_grads(lambda a: stats.beta.logpdf(x, a, 3.0), (a,), order=2)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,11 @@ from funcgrad.errors import NotTraceableError
 from funcgrad.scipy.plain import alike, any_ours
 
 __all__ = ["Continuous", "Discrete", "Frozen"]
+
+
+def _positive(*shapes: Any) -> Any:
+    """Where all parameters are positive; each may have axes of its own."""
+    return reduce(np.logical_and, [s > 0 for s in shapes], True)
 
 
 def _bind(who: str, names: tuple[str, ...], n: int, args: Any, kwargs: Any) -> list[Any]:
@@ -69,7 +75,7 @@ class _Distribution:
     ):  # fmt: skip
         self.name, self.shapes, self.formulas = name, tuple(shapes.split()), formulas
         self.__doc__ = doc
-        self.allowed = allowed or (lambda *shapes: np.all([s > 0 for s in shapes], axis=0))
+        self.allowed = allowed or _positive
         self.ends = support if callable(support) else lambda *shapes: support
 
     def __repr__(self) -> str:

@@ -118,6 +118,9 @@ class Correlation:
     def __iter__(self) -> Any:
         return iter((self.statistic, self.pvalue))
 
+    def __getitem__(self, place: int) -> Any:
+        return self.pvalue if place % 2 else self.statistic
+
 
 @_scipys
 def pearsonr(x: Any, y: Any, **options: Any) -> Any:
