@@ -50,8 +50,9 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-def check(name):
+def check(name, scale=1.0):
     f, args = PROGRAMS[name]
+    args = [a * scale if a.dtype.kind == "f" else a for a in args]
     closed = make_jaxpr(f)(*args)
     case = closed.jaxpr, [*args, *closed.consts]
     ((_, outs),) = launched([case])
@@ -70,7 +71,7 @@ def test_fault_is_noticed(mutant):
         noticed = []
         for name in mutant.rows:
             try:
-                check(name)
+                check(name, 1.25)  # memory that is not written may hold what was right before
             except NOTICED:
                 noticed.append(name)
     assert noticed
