@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import mpmath
 import numpy as np
 
+from funcgrad.ops import random as _random  # noqa: F401, its primitives have rows
 from funcgrad.ops.families import ops
 from tests.laws import build
 

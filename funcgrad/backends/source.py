@@ -19,7 +19,7 @@ from funcgrad.backends.lines import LINES
 from funcgrad.compiler.plan import Memory
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
 from funcgrad.ir.text import Names
-from funcgrad.ops.scipys import IN_DOUBLE
+from funcgrad.ops.scipys import plain_ufunc
 
 __all__ = ["USED", "Writer", "generate"]
 
@@ -195,14 +195,9 @@ class Writer:
         dtype = eqn.outvars[0].aval.dtype
         if not self.host or dtype.char not in "fd" or eqn.prim.family != "elementwise":
             return None
-        if eqn.prim.name in IN_DOUBLE:
-            return None
         if any(v.aval.dtype != dtype and not v.aval.weak for v in eqn.invars):
             return None
-        from scipy import special
-
-        found = getattr(special, eqn.prim.name, None)
-        return found if isinstance(found, np.ufunc) else None
+        return plain_ufunc(eqn.prim.name)
 
     def expression(self, eqn: Eqn, args: list[str], out: str | None = None) -> str:
         if eqn.prim.family == "elementwise":

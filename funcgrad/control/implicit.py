@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from funcgrad.control.loops import consts_first
 from funcgrad.errors import DifferentiationError, StructureError
 from funcgrad.ir.avals import Aval
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
@@ -23,7 +24,7 @@ from funcgrad.trace.core import bind
 from funcgrad.trace.dispatch import hooks
 from funcgrad.trace.tracer import Tracer
 from funcgrad.transforms.abstract import abstract, captures, with_outputs
-from funcgrad.transforms.batch import batch_jaxpr
+from funcgrad.transforms.batch import batch_jaxpr, spread
 from funcgrad.transforms.jvp import jvp_jaxpr, tangent_aval
 from funcgrad.transforms.tracing import name_of
 from funcgrad.transforms.transpose import transpose_jaxpr
@@ -123,10 +124,6 @@ def _linear_batch(size: int, xs: Any, batched: Any, **p: Any) -> Any:
     }
     outs = linear_solve(*[x for group in consts for x in group], *sides, **made)
     return outs, (True,) * len(outs)
-
-
-def spread(x: Any, size: int) -> Any:
-    return ops.broadcast_to(x, shape=(size, *known_aval(x).shape))
 
 
 def _linear_type(*avals: Aval, solve: Jaxpr, **params: Any) -> Any:
@@ -233,8 +230,7 @@ class _program:  # noqa: N801  # used as a function that returns its parts
         self.outs = traced.outs
         jaxpr, n = traced.jaxpr(), len(avals)
         wanted = [v.aval.strong() for v in jaxpr.outvars]
-        jaxpr = with_outputs(jaxpr, wanted)
-        self.jaxpr: Jaxpr = Jaxpr((*jaxpr.invars[n:], *jaxpr.invars[:n]), jaxpr.eqns, jaxpr.outvars)
+        self.jaxpr: Jaxpr = consts_first(with_outputs(jaxpr, wanted), n)
 
 
 def _same(what: str, found: _program, treedef: Any, avals: Sequence[Aval]) -> None:

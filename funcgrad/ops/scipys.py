@@ -9,10 +9,10 @@ import numpy as np
 from funcgrad.ir.avals import Aval, array_aval, python_kind
 from funcgrad.ops.families import broadcast_avals
 
-__all__ = ["IN_DOUBLE", "scipy_function", "scipy_rules"]
+__all__ = ["plain_ufunc", "scipy_function", "scipy_rules"]
 
 
-IN_DOUBLE = {
+_DOUBLE = {
     "bdtr", "bdtrc", "bdtri",
     *(f"{kind}_{name}" for kind in ("pro", "obl") for name in ("cv", "ang1", "rad1", "rad2")),
 }  # fmt: skip
@@ -26,7 +26,7 @@ def scipy_rules(name: str) -> dict[str, Any]:
     """
 
     def value(xp: Any, *xs: Any, part: int | None = None) -> Any:
-        if name in IN_DOUBLE:
+        if name in _DOUBLE:
             return _in_double(xp, name, xs, part)
         found = scipy_function(xp, name)(*xs)
         return found if part is None else found[part]
@@ -57,6 +57,14 @@ def _in_double(xp: Any, name: str, xs: Any, part: int | None) -> Any:
     found = scipy_function(xp, name)(*wide)
     found = found if part is None else found[part]
     return found.astype(np.float32) if single else found
+
+
+def plain_ufunc(name: str) -> Any:
+    """SciPy's ufunc of this name, if there is one that may be called as it is."""
+    from scipy import special
+
+    found = getattr(special, name, None)
+    return found if isinstance(found, np.ufunc) and name not in _DOUBLE else None
 
 
 def scipy_function(xp: Any, name: str) -> Any:

@@ -6,11 +6,11 @@ arguments are pointers, as Fortran has them.
 
 from __future__ import annotations
 
-import ctypes
 import re
 from functools import lru_cache
 from typing import Any
 
+from funcgrad.backends.llvm.capsules import pointer_of
 from funcgrad.backends.llvm.ir import Function, Module, Value
 
 __all__ = ["address", "gemm", "routine", "symbols"]
@@ -22,12 +22,7 @@ def address(name: str) -> int:
     from scipy.linalg import cython_blas, cython_lapack
 
     table = cython_blas.__pyx_capi__
-    capsule = table[name] if name in table else cython_lapack.__pyx_capi__[name]
-    get_name = ctypes.pythonapi.PyCapsule_GetName
-    get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    get = ctypes.pythonapi.PyCapsule_GetPointer
-    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    return int(get(capsule, get_name(capsule)))
+    return pointer_of(table[name] if name in table else cython_lapack.__pyx_capi__[name])
 
 
 def routine(module: Module, name: str, count: int) -> str:

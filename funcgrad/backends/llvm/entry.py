@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from funcgrad.backends.llvm.capsules import numpy_function
 from funcgrad.backends.llvm.door import API, KINDS, NAME, NUMPY, PYTHON, ROWS, STATE, WORDS, door
 from funcgrad.backends.llvm.machine import machine
-from funcgrad.backends.llvm.recycle import LARGE, numpy_function, shelf
+from funcgrad.backends.llvm.recycle import LARGE, shelf
 from funcgrad.ir.avals import Aval, python_kind
 from funcgrad.trace.core import running
 

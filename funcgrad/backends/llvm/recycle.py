@@ -15,13 +15,12 @@ import ctypes
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from funcgrad import config
+from funcgrad.backends.llvm.capsules import numpy_function, pointer_of
 from funcgrad.backends.llvm.ir import Function, Module, Value
 from funcgrad.backends.llvm.machine import machine
 
-__all__ = ["LARGE", "Shelf", "numpy_function", "shelf"]
+__all__ = ["LARGE", "Shelf", "shelf"]
 
 LARGE = 1 << 20  # bytes; smaller blocks the C library keeps by itself
 
@@ -170,20 +169,7 @@ class Shelf:
 def _numpys_handler() -> int:
     variable = numpy_function(_DEFAULT_HANDLER)
     capsule = ctypes.cast(variable, ctypes.POINTER(ctypes.py_object))[0]
-    return pointer_of(capsule, b"mem_handler")
-
-
-def numpy_function(place: int) -> int:
-    """An address in the table of NumPy's C interface."""
-    core: Any = np._core  # type: ignore[attr-defined]
-    table = pointer_of(core._multiarray_umath._ARRAY_API, None)
-    return ctypes.c_int64.from_address(table + 8 * place).value
-
-
-def pointer_of(capsule: Any, name: bytes | None) -> int:
-    pointer = ctypes.pythonapi.PyCapsule_GetPointer
-    pointer.restype, pointer.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
-    return int(pointer(capsule, name))
+    return pointer_of(capsule)
 
 
 @lru_cache(maxsize=1)
