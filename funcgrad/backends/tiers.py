@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _WORTH = 50_000_000  # nanoseconds of work that a compilation is worth
+_COMPILING = 2_000_000  # nanoseconds that compiling an equation of a short program takes
 _NEVER = 1 << 62
 _QUICK = 500  # equations that are compiled in a blink
 _COMPILED = 100_000  # nanoseconds for each more; a tenth of what it takes, since calls repeat
@@ -66,14 +67,15 @@ def patience(jaxpr: Jaxpr, jitted: bool, backend: str | None = None) -> int:
     cost = nanoseconds(simplify(jaxpr))
     if not jitted:
         return max(2, _WORTH // cost)
-    if cost > _WORTH:
+    if not is_light(jaxpr):
         return 0
     return max(1, (equations(simplify(jaxpr)) - _QUICK) * _COMPILED // cost)
 
 
 def is_light(jaxpr: Jaxpr) -> bool:
     """Whether one run through NumPy costs less than a compilation."""
-    return nanoseconds(simplify(jaxpr)) <= _WORTH
+    made = simplify(jaxpr)
+    return nanoseconds(made) <= _WORTH + _COMPILING * min(equations(made), _QUICK)
 
 
 def promoted(jaxpr: Jaxpr, tier: Tier, entry: Callable[[Jaxpr, Any], Any]) -> None:

@@ -25,7 +25,7 @@ from funcgrad.backends.llvm.types import (
 
 __all__ = [
     "Function", "Local", "Module", "Value", "bits", "element", "integer_like", "is_float", "lanes",
-    "vector",
+    "mangled", "vector",
 ]  # fmt: skip
 
 # -- values ----------------------------------------------------------------------------------
@@ -352,13 +352,17 @@ class Function:
 
 
 class Module:
-    """All functions, declarations and constants of one compilation."""
+    """All functions, declarations and constants of one compilation.
 
-    def __init__(self) -> None:
+    ``avx512`` allows instructions that only x86-64's AVX-512 has.
+    """
+
+    def __init__(self, avx512: bool = False) -> None:
+        self.avx512 = avx512
         self.declared: dict[str, str] = {}
         self.functions: dict[str, Function | None] = {}
         self.metadata: list[str] = []
-        self._weights: dict[bool, int] = {}
+        self._noted: dict[str, int] = {}
         self.names: dict[tuple[str, str], str] = {}
 
     def declare(self, name: str, text: str) -> None:
@@ -395,11 +399,15 @@ class Module:
         self.metadata.append(text)
         return len(self.metadata) - 1
 
+    def once_noted(self, text: str) -> int:
+        """The number of the one node with this text."""
+        if text not in self._noted:
+            self._noted[text] = self.note(text)
+        return self._noted[text]
+
     def weights(self, likely: bool) -> int:
-        if likely not in self._weights:
-            yes, no = (2000, 1) if likely else (1, 2000)
-            self._weights[likely] = self.note(f'!{{!"branch_weights", i32 {yes}, i32 {no}}}')
-        return self._weights[likely]
+        yes, no = (2000, 1) if likely else (1, 2000)
+        return self.once_noted(f'!{{!"branch_weights", i32 {yes}, i32 {no}}}')
 
     def unrolled(self, count: int) -> str:
         """What a loop's last jump says about unrolling; every loop has a node of its own."""

@@ -11,6 +11,7 @@ from funcgrad.backends.llvm.elements import BOOL, memory_type
 from funcgrad.backends.llvm.ir import Function, Value, element, lanes, vector
 
 __all__ = [
+    "LINE",
     "counting",
     "load_lanes",
     "mask",
@@ -20,6 +21,8 @@ __all__ = [
     "strips",
     "widened",
 ]
+
+LINE = 64  # bytes of a cache line
 
 
 def powers(n: int) -> list[int]:
@@ -62,9 +65,15 @@ def load_lanes(f: Function, pointer: Value, stride: int, n: int, dtype: Any) -> 
     return x.ne(0) if dtype == BOOL else x
 
 
-def store_lanes(f: Function, x: Value, pointer: Value, stride: int, dtype: Any) -> None:
+def store_lanes(
+    f: Function, x: Value, pointer: Value, stride: int, dtype: Any, streams: bool = False
+) -> None:
+    """``streams``: past the caches, straight to memory; whole, aligned cache lines only."""
     type, n = memory_type(dtype), lanes(x.type)
     align = np.dtype(dtype).itemsize
+    if streams:
+        f.store(x, pointer, LINE, f", !nontemporal !{f.module.once_noted('!{i32 1}')}")
+        return
     if dtype == BOOL:
         x = x.cast("zext", "i8")
     if n == 1 or stride == 1:

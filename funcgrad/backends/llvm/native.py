@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from funcgrad.backends.llvm.ir import Function, Module, Value
-from funcgrad.backends.llvm.lanes import load_lanes, store_lanes
-from funcgrad.backends.llvm.places import Memory
+from funcgrad.backends.llvm.lanes import LINE, load_lanes, store_lanes
+from funcgrad.backends.llvm.places import Memory, bytes_of
 from funcgrad.backends.llvm.scope import Program, Scope, is_small
 from funcgrad.ir.jaxpr import Jaxpr, Var
 
 __all__ = ["bound", "run_into", "written"]
+
+STREAMED = 1 << 22  # bytes of a result from which no cache near the core would keep it
 
 
 def written(module: Module, name: str, jaxpr: Jaxpr, vector_bits: int) -> int:
@@ -23,7 +27,12 @@ def written(module: Module, name: str, jaxpr: Jaxpr, vector_bits: int) -> int:
     for k, v in enumerate(jaxpr.invars):
         scope.bind(v, bound(f, f.load("ptr", f.at(ins, 8 * k)), v))
     pointers = [f.load("ptr", f.at(outs, 8 * k)) for k in range(len(jaxpr.outvars))]
-    run_into(scope, jaxpr, pointers)
+    run_into(
+        scope,
+        jaxpr,
+        pointers,
+        [_on_lines(f, p, v) for p, v in zip(pointers, jaxpr.outvars, strict=True)],
+    )
     f.ret(f.load("i32", program.status))
     return program.plan.size
 
@@ -35,12 +44,26 @@ def bound(f: Function, pointer: Value, v: Var) -> Any:
     return Memory(pointer)
 
 
-def run_into(scope: Scope, jaxpr: Jaxpr, pointers: list[Value]) -> None:
+def _on_lines(f: Function, pointer: Value, v: Any) -> bool:
+    """Whether a result is large enough to be streamed. Its memory begins with a cache line then:
+    the entry asks for such, and where it got other memory, NumPy answers (status 1)."""
+    if bytes_of(v.aval) < STREAMED:
+        return False
+    place = f.op(f"ptrtoint {pointer!r} to i64", "i64")
+    with f.when((place & (LINE - 1)).ne(0), likely=False):
+        f.ret(f.const("i32", 1))
+        f.begin(f.label("never"))
+    return True
+
+
+def run_into(
+    scope: Scope, jaxpr: Jaxpr, pointers: list[Value], streams: Sequence[bool] = ()
+) -> None:
     """Run a scope, its outputs going to these addresses."""
     f = scope.f
-    for v, pointer in zip(scope.schedule.outs, pointers, strict=True):
+    for v, pointer, on in zip_longest(scope.schedule.outs, pointers, streams, fillvalue=False):
         if v.__class__ is Var and not scope.small(v):
-            scope.destination[v] = Memory(pointer)
+            scope.destination[v] = Memory(pointer, streams=on)
     scope.run()
     for raw, v, pointer in zip(jaxpr.outvars, scope.schedule.outs, pointers, strict=True):
         if v.__class__ is not Var or scope.small(v):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from math import prod
+from math import frexp, prod
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,17 @@ from funcgrad.backends.llvm.elements import (
 )
 from funcgrad.backends.llvm.gather import gathered
 from funcgrad.backends.llvm.ir import Function, Local, Module, Value, lanes, vector
-from funcgrad.backends.llvm.lanes import counting, load_lanes, mask, powers, store_lanes, widened
+from funcgrad.backends.llvm.lanes import (
+    LINE,
+    counting,
+    load_lanes,
+    mask,
+    powers,
+    store_lanes,
+    widened,
+)
 from funcgrad.backends.llvm.pieced import pieced
+from funcgrad.backends.llvm.quotient import by_one
 from funcgrad.backends.llvm.reduce import combine, folded
 from funcgrad.backends.llvm.walk import Walk
 from funcgrad.compiler.kernels import REDUCTIONS, Nest, Place, Schedule
@@ -47,6 +56,7 @@ class NestWriter(Walk):
         self.module = module
         self.in_register = in_register  # a root that is one number in a register
         self.memo: dict[Any, Any] = {}
+        self.streamed: set[Any] = set()  # results that go past the caches
 
     # -- the function ------------------------------------------------------------------------------
 
@@ -59,7 +69,9 @@ class NestWriter(Walk):
         self.place = dict(zip(self.arguments, given, strict=True))
         self.row_memo: dict[Any, Value] = {}
         self.scratch = {v: self._buffer(v) for v in self.crossing}
-        self.sums = {v: self._accumulator(v) for v in self.own if self.kinds[v] == "full"}
+        self.sums: dict[Any, Local] = {}
+        for k in range(len(self.nest.stages)):
+            self.sums |= self._accumulators(k, "full")
         self.index: list[Any] = [None] * len(self.extents)
         if self.rowwise:
             self._nested(0, self.n_outer or 0, self._row)
@@ -68,6 +80,8 @@ class NestWriter(Walk):
         for v, slot in self.sums.items():
             total = folded(f, slot.get(), self._op(v), v.aval.dtype)
             self._store(total, self.place[v], v.aval.dtype)
+        if self.streamed:
+            f.do("fence seq_cst")  # other threads, told that this is done, have to see it all
         f.ret()
         return f
 
@@ -83,9 +97,14 @@ class NestWriter(Walk):
         n = prod(self.extents[self.n_outer or 0 :])
         return self.f.alloca(memory_type(v.aval.dtype), n)
 
-    def _accumulator(self, v: Var) -> Local:
-        type = vector(register_type(v.aval.dtype) or "", self.width)
-        return Local(self.f, type, identity(self._op(v), v.aval.dtype))
+    def _accumulators(self, stage: int, kind: str) -> dict[Any, Local]:
+        """The vectors that the sums of one stage are gathered in."""
+        made = {}
+        for item in self.nest.stages[stage]:
+            if isinstance(item, Eqn) and self.kinds[v := item.outvars[0]] == kind:
+                type = vector(register_type(v.aval.dtype) or "", self.widths[stage])
+                made[v] = Local(self.f, type, identity(item.prim.name, v.aval.dtype))
+        return made
 
     # -- rows --------------------------------------------------------------------------------------
 
@@ -107,11 +126,7 @@ class NestWriter(Walk):
             if k % 2:
                 self._row_stage(stage)
                 continue
-            self.row_sums = {
-                item.outvars[0]: self._accumulator(item.outvars[0])
-                for item in stage
-                if isinstance(item, Eqn) and self.kinds[item.outvars[0]] == "row"
-            }
+            self.row_sums = self._accumulators(k, "row")
             self._elements(k, self.n_outer or 0)
             for v, slot in self.row_sums.items():
                 found = folded(self.f, slot.get(), self._op(v), v.aval.dtype)
@@ -135,6 +150,7 @@ class NestWriter(Walk):
     def _elements(self, stage: int, level: int) -> None:
         """The loops of one stage over the elements."""
         items = self.nest.stages[stage]
+        self.width = self.widths[stage]
         if items:
             self._nested(level, len(self.extents) - 1, lambda: self._vectors(items))
 
@@ -153,11 +169,13 @@ class NestWriter(Walk):
         """Full vectors between two ends, and what is left."""
         w, n = self.width, high - low
         full = n - n % w
+        self.in_step = low % w == 0
         if full == w:
             self._body(items, self.f.const("i64", low), w)
         elif full:
             with self.f.loop(low, low + full, w) as i:
                 self._body(items, i, w)
+        self.in_step = False
         if n % w:
             self._rest(items, low + full, n % w, once=full > 0)
 
@@ -167,8 +185,10 @@ class NestWriter(Walk):
         self.segment = (0, n)
         full = n - n % w
         stop = self.end.lt(full).select(self.end, full)
+        self.in_step = True  # chunks are multiples of vectors
         with f.loop(self.begin, stop, w) as i:
             self._body(items, i, w)
+        self.in_step = False
         if n % w:
             with f.when(self.end.gt(full)):
                 self._rest(items, full, n % w, once=True)
@@ -202,7 +222,8 @@ class NestWriter(Walk):
                 out = item.outvars[0]
                 found = self.memo[out] = self._computed(item, whole(out))
                 if out in self.stored:
-                    self._store(found, self._address(whole(out)), out.aval.dtype)
+                    on = out in self.streamed and self._fills_lines(out)
+                    self._store(found, self._address(whole(out)), out.aval.dtype, streams=on)
                 elif out in self.crossing:
                     self._store(found, self._in_row(out), out.aval.dtype)
 
@@ -300,7 +321,21 @@ class NestWriter(Walk):
         if name == "full":
             out = eqn.outvars[0].aval.dtype
             return convert(xs[0], eqn.invars[0].aval.dtype, out)
+        if name == "divide" and self._by_one(eqn, operands[1]):
+            return by_one(self.f, *xs)
         return element(self.f, eqn, xs)
+
+    def _by_one(self, eqn: Eqn, divisor: View) -> bool:
+        """Whether all lanes are divided by the same number of their own kind."""
+        dtypes = {v.aval.dtype for v in (*eqn.invars, *eqn.outvars)}
+        if self.lanes == 1 or self.is_row or len(dtypes) > 1 or dtypes.pop().kind != "f":
+            return False
+        root = divisor.root
+        if root in self.own:
+            return self.kinds[root] == "row"
+        if root.__class__ is Literal or root in self.schedule.inline:
+            return root.__class__ is Literal and not _is_power_of_two(root.value)
+        return self.place[root].type != "ptr" or self._along(strides_of(divisor))[-1] == 0
 
     def _counted(self, eqn: Eqn, view: View) -> Value:
         axes = axes_of(view)
@@ -358,5 +393,28 @@ class NestWriter(Walk):
     def _loaded(self, pointer: Value, stride: int, dtype: Any) -> Value:
         return load_lanes(self.f, pointer, stride, self.lanes, dtype)
 
-    def _store(self, x: Value, pointer: Value, dtype: Any, stride: int = 1) -> None:
-        store_lanes(self.f, x, pointer, stride, dtype)
+    def _store(
+        self, x: Value, pointer: Value, dtype: Any, stride: int = 1, streams: bool = False
+    ) -> None:
+        store_lanes(self.f, x, pointer, stride, dtype, streams)
+
+    def _fills_lines(self, v: Var) -> bool:
+        """Whether the current vector of a result is made of whole cache lines."""
+        *outer, _ = self._along(strides_of(whole(v)))
+        steps = [*outer, self.lanes] if self.in_step else [1]
+        return v.aval.dtype != BOOL and all(s * v.aval.dtype.itemsize % LINE == 0 for s in steps)
+
+    def read_back(self) -> set[Any]:
+        """Own results that a later stage reads from memory."""
+        return {
+            view.root
+            for k, stage in enumerate(self.nest.stages)
+            for item in stage
+            for view, _ in self.schedule._leaves(item)
+            if view.root in self.own and self.stages[view.root] != k
+        }
+
+
+def _is_power_of_two(x: Any) -> bool:
+    """Then LLVM multiplies: the reciprocal is exact."""
+    return abs(frexp(float(x))[0]) == 0.5

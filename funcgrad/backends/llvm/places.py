@@ -17,12 +17,13 @@ __all__ = ["Memory", "bytes_of", "copy_strided", "copy_view", "fill", "places"]
 
 
 class Memory:
-    """A place in memory; ``offset`` is where the arena has it, or None where it is not ours."""
+    """A place in memory; ``offset`` is where the arena has it, or None where it is not ours.
+    ``streams``: it is a large result on whole cache lines, which nobody reads here."""
 
-    __slots__ = ("offset", "pointer")
+    __slots__ = ("offset", "pointer", "streams")
 
-    def __init__(self, pointer: Value, offset: int | None = None):
-        self.pointer, self.offset = pointer, offset
+    def __init__(self, pointer: Value, offset: int | None = None, streams: bool = False):
+        self.pointer, self.offset, self.streams = pointer, offset, streams
 
 
 def bytes_of(aval: Any) -> int:

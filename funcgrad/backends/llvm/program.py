@@ -34,7 +34,7 @@ _RELEASE = 100_000  # nanoseconds from which other Python threads may run meanwh
 
 def lower(jaxpr: Jaxpr, name: str, vector_bits: int) -> tuple[str, int]:
     """The module of a simplified jaxpr as text, and its scratch memory in bytes."""
-    module = Module()
+    module = Module(avx512=vector_bits == 512)
     arena = written(module, name, jaxpr, vector_bits)
     return module.text(), arena
 
@@ -61,8 +61,9 @@ def native_tree(tree: Tree) -> Native:
 
 
 def _tree_text(tree: Tree) -> tuple[str, int]:
-    module = Module()
-    arena = written_tree(module, _MAIN, tree, machine().vector_bits)
+    vector_bits = machine().vector_bits
+    module = Module(avx512=vector_bits == 512)
+    arena = written_tree(module, _MAIN, tree, vector_bits)
     return module.text(), arena
 
 

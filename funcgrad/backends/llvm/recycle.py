@@ -4,7 +4,9 @@ The C library hands big blocks back to the system as soon as they are freed, and
 every page that it gives out anew: for a result of 16 MB that takes longer than computing it.
 So outputs of a megabyte and more carry a memory handler of our own (NumPy's NEP 49), whose
 ``free`` puts the block on a shelf, up to ``config.recycled_bytes`` in all, and whose ``malloc``
-looks there for a block of the same size. All else is left to NumPy's own handler.
+looks there for a block of the same size. All else is left to NumPy's own handler, which gives a
+little more than is asked for: blocks begin with a cache line, and in front of them stand their
+size and NumPy's own address.
 
 Both run under Python's global lock: arrays are made and destroyed there.
 """
@@ -18,6 +20,7 @@ from typing import Any
 from funcgrad import config
 from funcgrad.backends.llvm.capsules import numpy_function, pointer_of
 from funcgrad.backends.llvm.ir import Function, Module, Value
+from funcgrad.backends.llvm.lanes import LINE
 from funcgrad.backends.llvm.machine import machine
 
 __all__ = ["LARGE", "Shelf", "shelf"]
@@ -30,15 +33,19 @@ _PLACES = {name: 8 * i for i, name in enumerate(_WORDS)}
 _FIRST = 8 * len(_WORDS)  # then address and size of each block
 _SIZE = _FIRST + 16 * _SLOTS
 
+_AROUND = LINE + 16  # bytes that a block takes beyond its own
+_GIVEN, _LENGTH = -8, -16  # where NumPy's address and the size stand, counted from the block
+
 _DEFAULT_HANDLER = 306  # place in NumPy's C interface
 
 
 def _code() -> str:
-    """The module with ``malloc``, ``free`` and ``clear``, as text."""
+    """The module with ``malloc``, ``free``, ``realloc`` and ``clear``, as text."""
     module = Module()
     module.declare("@funcgrad_shelf", "@funcgrad_shelf = external global i8")
     _malloc(_Words(module.function("shelf_malloc", "ptr", ["ptr", "i64"], linkage="")))
     _free(_Words(module.function("shelf_free", "void", ["ptr", "ptr", "i64"], linkage="")))
+    _realloc(_Words(module.function("shelf_realloc", "ptr", ["ptr"] * 2 + ["i64"], linkage="")))
     _clear(_Words(module.function("shelf_clear", "void", [], linkage="")))
     return module.text()
 
@@ -69,12 +76,30 @@ class _Words:
         address = self.f.load("ptr", self.place(name))
         return self.f.call(address.name, out, self.f.const("ptr", 0), *xs)
 
+    def new(self, n: Value) -> Value:
+        """A block from NumPy's handler, or null."""
+        f = self.f
+        given = self.numpys("malloc", "ptr", n + _AROUND)
+        with f.when(given.eq(0), likely=False):
+            f.ret(given)
+            f.begin(f.label("never"))
+        first = f.op(f"ptrtoint {given!r} to i64", "i64") + _AROUND & -LINE
+        block = f.op(f"inttoptr {first!r} to ptr", "ptr")
+        f.store(given, f.at(block, _GIVEN))
+        f.store(n, f.at(block, _LENGTH))
+        return block
+
+    def release(self, block: Value, n: Value) -> None:
+        """Back to NumPy's handler."""
+        given = self.f.load("ptr", self.f.at(block, _GIVEN))
+        self.numpys("free", "void", given, n + _AROUND)
+
     def drop(self, i: Value) -> None:
         """Give a block back to NumPy's handler, if there is one in this place."""
         f, (block, size) = self.f, self.slot(i)
         n = f.load("i64", size)
         with f.when(n.ne(0)):
-            self.numpys("free", "void", f.load("ptr", block), n)
+            self.release(f.load("ptr", block), n)
             f.store(f.const("i64", 0), size)
             self.add("held", -n)
 
@@ -91,7 +116,7 @@ def _malloc(w: _Words) -> None:
             found, never = f.load("ptr", block), f.label()
             f.ret(found)
             f.begin(never)
-    f.ret(w.numpys("malloc", "ptr", wanted))
+    f.ret(w.new(wanted))
 
 
 def _free(w: _Words) -> None:
@@ -99,7 +124,7 @@ def _free(w: _Words) -> None:
     f, (_, given, n) = w.f, w.f.args
     bound, now = w.get("bound"), w.get("next")
     with f.when(n.gt(bound) | n.lt(LARGE)):
-        w.numpys("free", "void", given, n)
+        w.release(given, n)
         never = f.label()
         f.ret()
         f.begin(never)
@@ -112,6 +137,17 @@ def _free(w: _Words) -> None:
     w.add("held", n)
     w.add("next", f.const("i64", 1))
     f.ret()
+
+
+def _realloc(w: _Words) -> None:
+    """A new block with as much of the old one's content as there is room for."""
+    f, (_, old, n) = w.f, w.f.args
+    made, before = w.new(n), f.load("i64", f.at(old, _LENGTH))
+    size = n.lt(before).select(n, before)
+    f.module.declare("@llvm.memcpy", "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+    f.do(f"call void @llvm.memcpy.p0.p0.i64({made!r}, {old!r}, {size!r}, i1 false)")
+    w.release(old, before)
+    f.ret(made)
 
 
 def _clear(w: _Words) -> None:
@@ -137,13 +173,14 @@ class Shelf:
     def __init__(self) -> None:
         self.memory = ctypes.create_string_buffer(_SIZE + 64)
         base = ctypes.addressof(self.memory) + 63 & -64
-        names = ("shelf_malloc", "shelf_free", "shelf_clear")
+        names = ("shelf_malloc", "shelf_free", "shelf_realloc", "shelf_clear")
         here = machine()
         self.code = here.load(_code(), names, symbols={"funcgrad_shelf": base})
         numpys = _Handler.from_address(_numpys_handler())
         self.handler = _Handler.from_buffer_copy(numpys)
         self.handler.name = b"funcgrad"
         self.handler.malloc, self.handler.free = self.code["shelf_malloc"], self.code["shelf_free"]
+        self.handler.realloc = self.code["shelf_realloc"]
         self._words = (ctypes.c_int64 * len(_WORDS)).from_address(base)
         self._words[:] = [config.recycled_bytes, 0, 0, numpys.malloc, numpys.free]
         self.clear = ctypes.PYFUNCTYPE(None)(self.code["shelf_clear"])

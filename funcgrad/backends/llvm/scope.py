@@ -314,6 +314,7 @@ class Scope:
                 self.allocate(v)
                 if kind == "column":
                     slots[v] = self._columns(writer, v, chunks)
+        writer.streamed = {v for v in writer.stored if self._streams(v)} - writer.read_back()
         name = self.program.name("nest")
         writer.write(name)
         args = [slots.get(root) or self._argument(root) for root in writer.arguments]
@@ -321,6 +322,11 @@ class Scope:
         for v in writer.own:
             if v in slots:
                 self._joined(writer, v, slots[v], chunks)
+
+    def _streams(self, v: Var) -> bool:
+        """Whether a result goes to memory past the caches: no later step reads it."""
+        place = self.where.get(v)
+        return isinstance(place, Memory) and place.streams and self.last.get(v, -1) <= self.now
 
     def _columns(self, writer: NestWriter, v: Var, chunks: int) -> Value:
         """Where sums over rows add up: the result itself, or one array for every chunk."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from funcgrad.backends.llvm.elements import BOOL, weight
 from funcgrad.backends.llvm.lanes import powers
 from funcgrad.compiler import walk
@@ -18,20 +20,26 @@ class Walk(walk.Walk):
     def __init__(self, schedule: Schedule, nest: Nest, vector_bits: int):
         super().__init__(schedule, nest)
         self.vector_bits = vector_bits
-        self.width = self._width()
+        self.work = sum(map(_work, self.nest.items))  # cheap operations on each element
+        self.widths = [self._width(stage) for stage in self.nest.stages]
+        self.width = self.widths[0]
 
-    def _width(self) -> int:
-        """Numbers in a vector: as many of the widest as a register holds; more for light work."""
-        widest, self.work = 8, 0  # cheap operations on each element
-        for item in self.nest.items:
-            if item.__class__ is not Place:
-                dtype = item.outvars[0].aval.dtype
-                widest = max(widest, 8 * dtype.itemsize if dtype != BOOL else 8)
-                self.work += weight(item) if item.prim.family == "elementwise" else 1
-            else:
-                widest = max(widest, 8 * item.value.aval.dtype.itemsize)
-        n = max(1, self.vector_bits // widest)
-        sums = any(self.kinds.get(v) in ("full", "row") for v in self.own)
-        if self.work <= _LIGHT:
-            n *= 4 if sums else 2
+    def _width(self, stage: list[Any]) -> int:
+        """Numbers in a vector: as many of the widest as a register holds; more for light work, so
+        that sums do not wait for each other."""
+        n = max(1, self.vector_bits // max(map(_bits, stage), default=8))
+        if sum(map(_work, stage)) <= _LIGHT:
+            made = [v for item in stage if item.__class__ is not Place for v in item.outvars]
+            n *= 4 if any(self.kinds[v] in ("full", "row") for v in made) else 2
         return min(n, powers(self.extents[-1])[0])
+
+
+def _work(item: Any) -> int:
+    if item.__class__ is Place:
+        return 0
+    return weight(item) if item.prim.family == "elementwise" else 1
+
+
+def _bits(item: Any) -> int:
+    aval = item.value.aval if item.__class__ is Place else item.outvars[0].aval
+    return 8 * aval.dtype.itemsize if aval.dtype != BOOL else 8

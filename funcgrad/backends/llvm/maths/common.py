@@ -9,7 +9,16 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from funcgrad.backends.llvm.ir import Function, Value, element, integer_like
+from funcgrad.backends.llvm.ir import (
+    Function,
+    Value,
+    bits,
+    element,
+    integer_like,
+    lanes,
+    mangled,
+    vector,
+)
 from funcgrad.backends.llvm.maths.coefficients import POLYNOMIALS
 
 __all__ = ["DOUBLE", "FLOAT", "Kind", "kind", "poly", "quick_two_sum", "split", "two_sum"]
@@ -137,10 +146,31 @@ def any_lane(test: Value) -> Value:
 def scaled(f: Function, y: Value, n: Value) -> Value:
     """y 2^n for an integer n in a float, rounded once: by two factors, each a normal number."""
     k = kind(y)
+    if f.module.avx512 and lanes(y.type) * bits(y.type) % 512 == 0:
+        return _by_scalef(f, y, n)
     magic = k.magic + k.bias  # leaves the exponent's bits in the lowest places
     half = f.fma(n, 0.5, magic)
     rest = (n - (half - magic)) + magic
     return y * power_of_two(half, k) * power_of_two(rest, k)
+
+
+def _by_scalef(f: Function, y: Value, n: Value) -> Value:
+    """The same by AVX-512's instruction for it, one register after the other."""
+    wide, one = mangled(y.type), vector(element(y.type), 512 // bits(y.type))
+    short, mask = mangled(one), f"i{lanes(one)}"
+    name = f"x86.avx512.mask.scalef.{'pd' if kind(y) is DOUBLE else 'ps'}.512"
+    as_set, all_lanes = f.const("i32", 4), f.const(mask, -1)  # 4: rounding as the processor is set
+    f.module.declare(
+        f"@llvm.{name}", f"declare {one} @llvm.{name}({one}, {one}, {one}, {mask}, i32)"
+    )
+    out = y
+    for k in range(0, lanes(y.type), lanes(one)):
+        at = f.const("i64", k)
+        part, power = (f.intrinsic("vector.extract", x, at, out=one, over=f"{short}.{wide}")
+                       for x in (y, n))  # fmt: skip
+        found = f.call(f"@llvm.{name}", one, part, power, part, all_lanes, as_set)
+        out = f.intrinsic("vector.insert", out, found, at, over=f"{wide}.{short}")
+    return out
 
 
 def power_of_two(shifted: Value, k: Kind) -> Value:
