@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import zip_longest
 from typing import Any
 
 from funcgrad.backends.llvm.ir import Function, Module, Value
@@ -27,12 +25,7 @@ def written(module: Module, name: str, jaxpr: Jaxpr, vector_bits: int) -> int:
     for k, v in enumerate(jaxpr.invars):
         scope.bind(v, bound(f, f.load("ptr", f.at(ins, 8 * k)), v))
     pointers = [f.load("ptr", f.at(outs, 8 * k)) for k in range(len(jaxpr.outvars))]
-    run_into(
-        scope,
-        jaxpr,
-        pointers,
-        [_on_lines(f, p, v) for p, v in zip(pointers, jaxpr.outvars, strict=True)],
-    )
+    run_into(scope, jaxpr, pointers)
     f.ret(f.load("i32", program.status))
     return program.plan.size
 
@@ -56,14 +49,12 @@ def _on_lines(f: Function, pointer: Value, v: Any) -> bool:
     return True
 
 
-def run_into(
-    scope: Scope, jaxpr: Jaxpr, pointers: list[Value], streams: Sequence[bool] = ()
-) -> None:
+def run_into(scope: Scope, jaxpr: Jaxpr, pointers: list[Value]) -> None:
     """Run a scope, its outputs going to these addresses."""
     f = scope.f
-    for v, pointer, on in zip_longest(scope.schedule.outs, pointers, streams, fillvalue=False):
+    for v, pointer in zip(scope.schedule.outs, pointers, strict=True):
         if v.__class__ is Var and not scope.small(v):
-            scope.destination[v] = Memory(pointer, streams=on)
+            scope.destination[v] = Memory(pointer, streams=_on_lines(f, pointer, v))
     scope.run()
     for raw, v, pointer in zip(jaxpr.outvars, scope.schedule.outs, pointers, strict=True):
         if v.__class__ is not Var or scope.small(v):

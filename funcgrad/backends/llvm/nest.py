@@ -57,6 +57,7 @@ class NestWriter(Walk):
         self.in_register = in_register  # a root that is one number in a register
         self.memo: dict[Any, Any] = {}
         self.streamed: set[Any] = set()  # results that go past the caches
+        self.in_step = False  # whether vectors begin at multiples of their length
 
     # -- the function ------------------------------------------------------------------------------
 
@@ -222,7 +223,7 @@ class NestWriter(Walk):
                 out = item.outvars[0]
                 found = self.memo[out] = self._computed(item, whole(out))
                 if out in self.stored:
-                    on = out in self.streamed and self._fills_lines(out)
+                    on = self._streams(whole(out))
                     self._store(found, self._address(whole(out)), out.aval.dtype, streams=on)
                 elif out in self.crossing:
                     self._store(found, self._in_row(out), out.aval.dtype)
@@ -235,7 +236,8 @@ class NestWriter(Walk):
         if item.adds:
             old = self._load(item.view, dtype)
             found = old | found if dtype == BOOL else old + found
-        self._store(found, self._address(item.view), dtype, stride)
+        on = not item.adds and self._streams(item.view)
+        self._store(found, self._address(item.view), dtype, stride, on)
 
     def _reduced(self, item: Eqn) -> None:
         (out,), (source,) = item.outvars, self.schedule.operands(item)
@@ -398,11 +400,13 @@ class NestWriter(Walk):
     ) -> None:
         store_lanes(self.f, x, pointer, stride, dtype, streams)
 
-    def _fills_lines(self, v: Var) -> bool:
-        """Whether the current vector of a result is made of whole cache lines."""
-        *outer, _ = self._along(strides_of(whole(v)))
-        steps = [*outer, self.lanes] if self.in_step else [1]
-        return v.aval.dtype != BOOL and all(s * v.aval.dtype.itemsize % LINE == 0 for s in steps)
+    def _streams(self, view: View) -> bool:
+        """Whether the current vector of a result is made of whole cache lines, past the caches."""
+        dtype = view.root.aval.dtype
+        *outer, last = self._along(strides_of(view))
+        if not (view.root in self.streamed and self.in_step and last == 1 and dtype != BOOL):
+            return False
+        return all(s * dtype.itemsize % LINE == 0 for s in (view.offset, *outer, self.lanes))
 
     def read_back(self) -> set[Any]:
         """Own results that a later stage reads from memory."""

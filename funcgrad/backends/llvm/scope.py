@@ -314,7 +314,7 @@ class Scope:
                 self.allocate(v)
                 if kind == "column":
                     slots[v] = self._columns(writer, v, chunks)
-        writer.streamed = {v for v in writer.stored if self._streams(v)} - writer.read_back()
+        writer.streamed = {v for v in writer.arguments if self._streams(v)} - writer.read_back()
         name = self.program.name("nest")
         writer.write(name)
         args = [slots.get(root) or self._argument(root) for root in writer.arguments]

@@ -16,10 +16,10 @@ from funcgrad.backends.llvm.ir import Module, vector
 TYPES = {np.dtype("f8"): "double", np.dtype("f4"): "float"}
 
 
-def program(name: str, dtype: Any, n: int, operands: int) -> tuple[str, str]:
+def program(name: str, dtype: Any, n: int, operands: int, avx512: bool = False) -> tuple[str, str]:
     """The text of a loop over arrays, n numbers at a time, and its name."""
     each, size = TYPES[np.dtype(dtype)], np.dtype(dtype).itemsize
-    module = Module()
+    module = Module(avx512)
     f = module.function(
         f"loop_{name}_{each}_{n}", "void", ["ptr"] * (operands + 1) + ["i64"], linkage=""
     )
@@ -34,7 +34,7 @@ def program(name: str, dtype: Any, n: int, operands: int) -> tuple[str, str]:
 
 def compiled(name: str, dtype: Any, n: int, operands: int, machine: Any) -> Callable:
     """The function on whole arrays; the last vector is filled with ones."""
-    text, full = program(name, dtype, n, operands)
+    text, full = program(name, dtype, n, operands, machine.vector_bits == 512)
     (address,) = machine.addresses(text, [full])
     function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (operands + 1), ctypes.c_int64)(address)
 

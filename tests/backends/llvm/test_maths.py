@@ -34,7 +34,7 @@ class Haswell(Machine):
     """This machine as if it had AVX2 and nothing later."""
 
     def _target(self, level: int) -> Any:
-        self.cpu, self.features = "haswell", ""
+        self.cpu, self.features, self.vector_bits = "haswell", "", 256
         return super()._target(level)
 
 

@@ -1,0 +1,106 @@
+"""Large results go to memory past the caches: whole cache lines of them, and only what nobody reads
+again; everything else is stored as usual."""
+
+import ctypes
+
+import numpy as np
+import pytest
+
+from funcgrad import config, jit, value_and_grad
+from funcgrad.backends.llvm.entry import doors
+from funcgrad.backends.llvm.machine import available
+from funcgrad.backends.llvm.native import STREAMED
+
+REASON = available() or doors()
+pytestmark = pytest.mark.skipif(REASON is not None, reason=f"no native programs here: {REASON}")
+N = STREAMED // 8
+
+
+def streams(f):
+    return f.llvm.count("!nontemporal")
+
+
+def native(f):
+    return jit(f, backend="llvm")
+
+
+def test_elements():
+    x = np.arange(float(N))
+    f = native(lambda x: 2.0 * x + 1.0)
+    np.testing.assert_array_equal(f(x), 2.0 * x + 1.0)
+    assert streams(f) == 1
+    assert f(x).ctypes.data % 64 == 0
+
+
+def test_smaller_results_stay_in_the_caches():
+    f = native(lambda x: 2.0 * x)
+    f(np.arange(float(N - 8)))
+    assert streams(f) == 0
+
+
+@pytest.mark.parametrize("n", [N + 1, N + 7, N + 13])
+def test_ends_that_fill_no_line(n):
+    x = np.arange(float(n))
+    f = native(lambda x: 2.0 * x + 1.0)
+    np.testing.assert_array_equal(f(x), 2.0 * x + 1.0)
+
+
+@pytest.mark.parametrize("columns", [1000, 1001, 1024, 24])
+def test_rows(columns):
+    """Rows of 1001 numbers begin anywhere in a line."""
+    x = np.random.default_rng(0).normal(size=(N // columns + 1, columns))
+    f = native(lambda x: x / np.sum(x * x, axis=1, keepdims=True))
+    wanted = x / np.sum(x * x, axis=1, keepdims=True)
+    np.testing.assert_allclose(f(x), wanted, rtol=1e-13)
+    assert (streams(f) > 0) == (columns % 8 == 0)
+
+
+def test_results_that_are_read_again():
+    """The exponentials are summed, from memory or again: the sum is of what was stored."""
+    x = np.random.default_rng(1).normal(size=(N // 512, 512))
+
+    def f(x):
+        y = np.exp(x)
+        return y, np.sum(y, axis=0), y[:, ::-1] * 2.0
+
+    for got, wanted in zip(native(f)(x), f(x), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-12)
+
+
+def test_truth_values_and_narrow_numbers():
+    x = np.random.default_rng(2).normal(size=8 * N)
+    found = native(lambda x: (x > 0.0, x.astype(np.float32)))(x)
+    np.testing.assert_array_equal(found[0], x > 0.0)
+    np.testing.assert_array_equal(found[1], x.astype(np.float32))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads(threads, monkeypatch):
+    monkeypatch.setattr(config, "threads", threads)
+    x = np.random.default_rng(3).normal(size=(N // 1024, 1024))
+    f = native(value_and_grad(lambda x: np.sum(np.tanh(x) ** 2)))
+    for _ in range(5):
+        value, slope = f(x)
+        np.testing.assert_allclose(slope, 2 * np.tanh(x) * (1 - np.tanh(x) ** 2), atol=1e-14)
+        np.testing.assert_allclose(value, np.sum(np.tanh(x) ** 2), rtol=1e-12)
+
+
+def test_memory_that_begins_elsewhere_is_refused():
+    """The program itself looks: memory that no entry gave is not written to."""
+    from funcgrad import make_jaxpr
+    from funcgrad.backends.llvm.program import loaded, lower
+    from funcgrad.compiler.simplify import simplify
+
+    jaxpr = simplify(make_jaxpr(lambda x: x + 1.0)(np.zeros(N)).jaxpr)
+    text, _ = lower(jaxpr, "fg_program", 512)
+    address, code = loaded(text)
+    program = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)(address)
+    x, room = np.ones(N), np.zeros(N + 16)
+    skip = -(room.ctypes.data % 64) % 64
+    for off, status in ((0, 0), (8, 1), (16, 1)):
+        ins, outs = (np.array([p], np.uint64) for p in (x.ctypes.data,
+                                                        room.ctypes.data + skip + off))  # fmt: skip
+        assert program(ins.ctypes.data, outs.ctypes.data, 0) == status
+        assert np.any(room == 2.0) == (status == 0)
+        room[:] = 0.0
+    assert code.addresses
