@@ -32,9 +32,10 @@ max_decisions: int = 256
 """Outcomes that one decision of a jitted function may have before jit says so and stops."""
 
 degenerate: str = "error"
-"""What gradients become that need the derivative of vectors of a multiple eigenvalue or singular
-value, which have none: "error" raises DegenerateError, "nan" gives NaN. Forward mode always gives
-NaN, in the columns of these vectors alone. Eigenvalues that coincide share their derivatives."""
+"""What derivatives become that depend on the choice of the vectors of a multiple eigenvalue or
+singular value, and so do not exist: "error" raises DegenerateError, "nan" gives NaN. Those that do
+not depend on it are limits and always exact (to rounding). Where only values are used, values that
+coincide share their derivatives."""
 
 backend: str = "auto"
 """What programs run through: "auto" (native code once that is worth a compilation), "numpy", or

@@ -76,10 +76,11 @@ class StructureError(FuncgradError, TypeError):
 
 
 class DegenerateError(FuncgradError, np.linalg.LinAlgError):
-    """A derivative of eigenvectors or singular vectors that are not unique.
+    """A derivative that depends on the choice of eigenvectors or singular vectors.
 
     The vectors of a multiple eigenvalue are any basis of its space: they jump as the matrix
-    moves, and have no derivative. ``funcgrad.config.degenerate = "nan"`` gives NaN in its place.
+    moves, and have no derivative; nor has what depends on which of them were chosen.
+    ``funcgrad.config.degenerate = "nan"`` gives NaN in its place.
     """
 
 

@@ -88,10 +88,19 @@ row("row_order", Arg((2, 3), "pivots"), params={"rows": 4})
 row("column_order", Arg((2, 3)))
 for _who, _columns in (("all", None), ("some", (True, False, True))):
     row(
-        "resolve", Arg((2, 3)), Arg((2, 3), "off"), params={"columns": _columns, "who": _who},
-        complex=True, **_NEAR,
+        "resolve", Arg((2, 3)), Arg((2, 3), "off"), complex=True, **_NEAR,
+        params={"columns": _columns, "who": _who, "free": False},
     )  # fmt: skip
-row("resolve", Arg((2, 3)), Arg((1, 3), "off"), params={"columns": None, "who": "row"}, **_NEAR)
+row(
+    "resolve",
+    Arg((2, 3)),
+    Arg((1, 3), "off"),
+    params={"columns": None, "who": "row", "free": False},
+    **_NEAR,
+)
+for _zeros in (False, True):
+    row("shared", Arg((2, 3)), Arg((2, 3), "off"), params={"zeros": _zeros}, **_NEAR)
+row("shared", Arg((3,)), Arg((3,), "off"), params={"zeros": False}, complex=True, **_NEAR)
 
 # -- functions of matrices -----------------------------------------------------------------------
 

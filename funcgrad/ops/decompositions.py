@@ -13,7 +13,7 @@ import numpy as np
 from funcgrad.errors import NotTraceableError, ShapeError
 from funcgrad.ir.avals import Aval, array_aval
 from funcgrad.ops import elementwise as e
-from funcgrad.ops.degenerate import column, evenly, negligible, resolve, rotation, row
+from funcgrad.ops.degenerate import column, negligible, resolve, rotation, row, shared
 from funcgrad.ops.einsum import diagonal
 from funcgrad.ops.families import define, like, ops
 from funcgrad.ops.linalg import inv, triangular_solve
@@ -32,6 +32,7 @@ from funcgrad.ops.matrices import (
 from funcgrad.ops.products import adjoint, matmul, matrix_transpose
 from funcgrad.ops.reductions import reduce_sum
 from funcgrad.ops.shaping import ALL, broadcast_to, concatenate, iota, pad
+from funcgrad.ops.splitting import split_eig, split_eigh, split_svd, state
 
 __all__ = ["column_order", "eig", "eigh", "left", "lu", "qr", "row_order", "svd"]
 
@@ -77,14 +78,15 @@ def _eigh_type(a: Aval, lower: bool) -> tuple[Aval, Aval]:
 
 
 def _eigh_value(xp: Any, a: Any, lower: bool) -> Any:
-    return tuple(xp.linalg.eigh(a, UPLO="L" if lower else "U"))
+    w, v = xp.linalg.eigh(a, UPLO="L" if lower else "U")
+    return (w, v) if state.sample is None else split_eigh(w, v)
 
 
 def _eigh_jvp(primals: Any, tangents: Any, outs: Any, lower: bool) -> Any:
     w, v = outs
     da = hermitian(like(tangents[0], v.aval), lower)
     m = matmul(matmul(adjoint(v), da), v)
-    dw = evenly(w, e.real(_middle(m)))
+    dw = shared(e.real(_middle(m)), w, zeros=False)
     return like(dw, w.aval), matmul(v, rotation(m, w, "eigh"))
 
 
@@ -110,7 +112,8 @@ def _svd_type(a: Aval, full: bool) -> tuple[Aval, ...]:
 
 
 def _svd_value(xp: Any, a: Any, full: bool) -> Any:
-    return tuple(xp.linalg.svd(a, full_matrices=full))
+    u, s, vh = xp.linalg.svd(a, full_matrices=full)
+    return (u, s, vh) if state.sample is None else split_svd(u, s, vh)
 
 
 def _svd_jvp(primals: Any, tangents: Any, outs: Any, full: bool) -> Any:
@@ -120,13 +123,14 @@ def _svd_jvp(primals: Any, tangents: Any, outs: Any, full: bool) -> Any:
     whole_u, whole_v = outs[0], adjoint(outs[2])
     u, v = left(whole_u, k), left(whole_v, k)
     da = like(tangents[0], u.aval.with_shape(primals[0].shape))
-    s = e.select(negligible(s, s, max(da.shape[-2:])), s.dtype.type(0), s)
+    s = e.select(negligible(e.absolute(s), s, max(da.shape[-2:])), s.dtype.type(0), s)
     p = matmul(matmul(adjoint(u), da), v)
-    ds = evenly(s, e.real(_middle(p)))
-    ds = e.select(e.equal(s, 0), s.dtype.type(0), ds)
+    ds = shared(e.real(_middle(p)), s, zeros=True)
     turns = None
     if u.dtype.kind == "c":
-        angle = resolve(e.imag(_middle(p)), e.multiply(s, s.dtype.type(2)), columns=None, who="svd")
+        angle = resolve(
+            e.imag(_middle(p)), e.multiply(s, s.dtype.type(2)), columns=None, who="svd", free=False
+        )
         turns = _on_diagonal(e.pair(0.0, angle))
     du = _turned(u, s, p, turns, da, v)
     dv = _turned(v, s, adjoint(p), None if turns is None else adjoint(turns), adjoint(da), u)
@@ -142,7 +146,7 @@ def _turned(u: Any, s: Any, p: Any, turns: Any, da: Any, v: Any) -> Any:
     if u.shape[-2] == u.shape[-1]:
         return du
     outer = e.subtract(matmul(da, v), matmul(u, p))
-    return e.add(du, resolve(outer, row(s), columns=None, who="svd"))
+    return e.add(du, resolve(outer, row(s), columns=None, who="svd", free=False))
 
 
 def _completed(whole: Any, u: Any, du: Any) -> Any:
@@ -153,7 +157,9 @@ def _completed(whole: Any, u: Any, du: Any) -> Any:
     rest = ops.index(whole, items=(*(ALL,) * (whole.ndim - 1), (k, None, None)))
     turn = e.negative(matmul(u, matmul(adjoint(du), rest)))
     known = ops.full(int(n - k == 1), shape=(1, n - k), dtype=real_dtype(u.dtype))
-    return concatenate(du, resolve(turn, known, columns=None, who="svd"), axis=whole.ndim - 1)
+    return concatenate(
+        du, resolve(turn, known, columns=None, who="svd", free=True), axis=whole.ndim - 1
+    )
 
 
 svd = define(
@@ -176,7 +182,8 @@ def _eig_type(a: Aval) -> tuple[Aval, Aval]:
 def _eig_value(xp: Any, a: Any) -> Any:
     w, v = xp.linalg.eig(a)
     dtype = np.result_type(v.dtype, np.complex64)
-    return w.astype(dtype), v.astype(dtype)
+    w, v = w.astype(dtype), v.astype(dtype)
+    return (w, v) if state.sample is None else split_eig(w, v)
 
 
 def _eig_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
@@ -190,13 +197,9 @@ def _eig_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
     number = lengths.dtype.type
     known = e.less(lengths, number(1 / np.finfo(w.dtype).eps))
     known = e.select(known, number(1), number(0))
-    dw = resolve(_evenly_complex(w, _middle(m)), known, columns=None, who="eig")
+    dw = resolve(shared(_middle(m), w, zeros=False), known, columns=None, who="eig", free=False)
     u = matmul(v, rotation(m, w, "eig"))
     return dw, e.subtract(u, e.multiply(v, row(_scale(v, u))))
-
-
-def _evenly_complex(w: Any, x: Any) -> Any:
-    return e.pair(evenly(w, e.real(x)), evenly(w, e.imag(x)))
 
 
 def _scale(v: Any, u: Any) -> Any:

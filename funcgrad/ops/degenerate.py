@@ -3,12 +3,12 @@
 The vectors of a multiple eigenvalue are any basis of its space. When the matrix moves, they jump
 to the basis that the motion chooses, however small it is; so tangents of such vectors do not
 exist, not even where the final result is smooth: no first-order rule can know of the jump. The
-quotients that would give them go through ``resolve``. Forward, their tangents are NaN, which
-spoils what uses these columns and nothing else. Backwards, where NaN would spread over the whole
-gradient, columns that the result leaves out (``v[:, -3:]``) do no harm, and any other raises or
-gives NaN, as ``config.degenerate`` says.
-Eigenvalues that coincide share their derivatives evenly: sums over them are exact, and single
-ones follow the convention of all ties.
+quotients that would give them go through ``resolve``: forward they are NaN, which spoils what uses
+these columns and nothing else. Backwards, where NaN would spread over the whole gradient, columns
+that the result leaves out (``v[:, -3:]``) do no harm. A result that is spoilt is computed anew, as
+a limit, by ``transforms/limits.py``, if it has one.
+Eigenvalues that coincide share their derivatives evenly, and singular values that are 0 have none
+(``shared``): sums over them are exact, and single ones follow the convention of all ties.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from funcgrad import config
-from funcgrad.errors import DegenerateError
 from funcgrad.ir.avals import Aval, array_aval
 from funcgrad.ir.jaxpr import Literal
 from funcgrad.ops import elementwise as e
@@ -32,12 +30,11 @@ from funcgrad.ops.families import (
     result_dtype,
     total,
 )
-from funcgrad.ops.matrices import diagonal_mask
-from funcgrad.ops.products import matmul
-from funcgrad.ops.reductions import reduce_sum
+from funcgrad.ops.matrices import diagonal_mask, lined
 from funcgrad.ops.shaping import reshape
+from funcgrad.ops.splitting import state, tolerance
 
-__all__ = ["column", "evenly", "negligible", "resolve", "rotation", "row"]
+__all__ = ["column", "negligible", "resolve", "rotation", "row", "shared"]
 
 
 def row(x: Any) -> Any:
@@ -62,15 +59,6 @@ def _same(w: Any) -> Any:
     return negligible(e.absolute(e.subtract(row(w), column(w))), w, w.shape[-1])
 
 
-def evenly(w: Any, x: Any) -> Any:
-    """The numbers x of the values w, averaged where values coincide."""
-    if w.shape[-1] < 2:
-        return x
-    weights = e.convert(_same(w), dtype=x.dtype)
-    counts = reduce_sum(weights, axes=(w.ndim - 1,))
-    return e.divide(reshape(matmul(weights, column(x)), shape=x.shape), counts)
-
-
 def rotation(m: Any, w: Any, who: str, gap: Any = None) -> Any:
     """m_ij / (w_j - w_i), and 0 on the diagonal: how the vectors of values w turn.
 
@@ -84,8 +72,52 @@ def rotation(m: Any, w: Any, who: str, gap: Any = None) -> Any:
     gap = e.select(_same(w), number(0), gap)
     gap = e.select(diagonal_mask(n), number(1), gap)
     off = e.select(diagonal_mask(n), m.dtype.type(0), m)
-    return resolve(off, gap, columns=None, who=who)
+    return resolve(off, gap, columns=None, who=who, free=False)
 
+
+# -- shared: the slopes x of values w, averaged where values coincide, 0 of those that are 0
+# A projection, and its own transpose. It is a convention for functions of the values alone. With
+# vectors beside them every value has its own slope, M_ii, in every basis: then the derivative is a
+# limit again, and what the convention changes is marked for ``transforms/limits.py``.
+
+
+def _shared_value(xp: Any, x: Any, w: Any, zeros: bool) -> Any:
+    if w.shape[-1] < 2 and not zeros:
+        return x
+    bound = tolerance(w, xp)[..., None]
+    first = (xp.abs(w[..., None] - w[..., None, :]) <= bound[..., None]).argmax(axis=-1)
+    one = first[..., None] == first[..., None, :]
+    found = xp.where(one, x[..., None, :], 0).sum(axis=-1) / one.sum(axis=-1)
+    if zeros:
+        found = xp.where(xp.abs(w) <= bound, 0, found)
+    found = found.astype(x.dtype)
+    changed = xp.abs(found - x) > 1e-10 * xp.abs(x).max(initial=0.0)
+    if bool(changed.any()):
+        state.tied = True
+        if state.marks:
+            return xp.where(changed, x.dtype.type(np.nan), found)
+    return found
+
+
+def _shared_type(x: Aval, w: Aval, zeros: bool) -> Aval:
+    return array_aval(broadcast_avals("shared", (x, w)), x.dtype)
+
+
+def _shared_jvp(primals: Any, tangents: Any, outs: Any, zeros: bool) -> Any:
+    tx = tangents[0]
+    return (None if tx is None else like(shared(tx, primals[1], zeros=zeros), outs[0].aval),)
+
+
+def _shared_transpose(cts: Any, operands: Any, zeros: bool) -> Any:
+    x, w = operands
+    return ct_like(shared(cts[0], w, zeros=zeros), x.aval), None
+
+
+shared = define(
+    "shared", type=_shared_type, value=_shared_value, jvp=_shared_jvp,
+    transpose=_shared_transpose,
+    batch=lambda size, xs, batched, zeros: (shared(*lined(xs, batched), zeros=zeros), True),
+)  # fmt: skip
 
 # -- resolve: x / gap; where the gap is 0 there is no such number
 # Of a column that its result does not depend on, the quotient by 0 is not asked for. That shows in
@@ -93,43 +125,41 @@ def rotation(m: Any, w: Any, who: str, gap: Any = None) -> Any:
 # that happens to be 0 does not count: the derivative of V log(w) V^H at w = 1 would be lost.
 
 
-def _resolve_value(xp: Any, x: Any, gap: Any, columns: Any, who: str) -> Any:
+def _resolve_value(xp: Any, x: Any, gap: Any, columns: Any, who: str, free: bool) -> Any:
     bad = gap == 0
     found = xp.where(bad, x.dtype.type(0), x / xp.where(bad, gap.dtype.type(1), gap))
-    if columns is None:  # forward
-        return xp.where(bad, x.dtype.type(np.nan), found)
-    bad = bad & xp.asarray(columns)
-    if config.degenerate == "error" and bool(bad.any()):
-        raise DegenerateError(
-            f"{who}: two values coincide (or one is 0), so that the vectors which belong to them "
-            "are no smooth function of the matrix and have no derivative. Leave these vectors out "
-            "(v[:, -3:]), use a function of the whole matrix (funcgrad.scipy.linalg has expm, "
-            'logm, sqrtm, pinv, polar), or set funcgrad.config.degenerate = "nan"'
-        )
+    if state.sample is not None:
+        state.peak = max(state.peak, float(np.abs(found).max(initial=0.0)))
+        if free:
+            return xp.where(bad, x, found)
+    if columns is not None:
+        bad = bad & xp.asarray(columns)
+    if bool(bad.any()):
+        state.met = who
     return xp.where(bad, x.dtype.type(np.nan), found)
 
 
-def _resolve_type(x: Aval, gap: Aval, columns: Any, who: str) -> Aval:
+def _resolve_type(x: Aval, gap: Aval, columns: Any, who: str, free: bool) -> Aval:
     return array_aval(broadcast_avals(who, (x, gap)), result_dtype(x, gap))
 
 
-def _resolve_jvp(primals: Any, tangents: Any, outs: Any, columns: Any, who: str) -> Any:
+def _resolve_jvp(primals: Any, tangents: Any, outs: Any, **params: Any) -> Any:
     (_, gap), (tx, tgap), z = primals, tangents, outs[0]
     terms = [
         tx,
         None if tgap is None else e.negative(e.multiply(z, tgap)),
     ]
-    return (resolve(like(total(terms), z.aval), gap, columns=columns, who=who),)
+    return (resolve(like(total(terms), z.aval), gap, **params),)
 
 
-def _resolve_transpose(cts: Any, operands: Any, columns: Any, who: str) -> Any:
+def _resolve_transpose(cts: Any, operands: Any, columns: Any, **params: Any) -> Any:
     (ct,), (x, gap) = cts, operands
     used = _columns_of(ct)
     if columns is not None:
         used = tuple(a and b for a, b in zip(used, columns, strict=True))
     if not any(used):
         return None, None
-    found = resolve(ct, gap, columns=used, who=who)
+    found = resolve(ct, gap, columns=used, **params)
     return ct_like(found, x.aval), None
 
 
@@ -138,7 +168,7 @@ resolve = define(
     transpose=_resolve_transpose, batch=elementwise_batch("resolve"),
 )  # fmt: skip
 """``columns``: None in forward programs; in backward ones, whether a quotient by 0 matters, for
-each column of the last axis."""
+each column of the last axis. ``free``: the gap is 1, or 0 where the basis turns as it likes."""
 
 # -- which columns of a cotangent are zero whatever the numbers
 

@@ -79,6 +79,7 @@ class Entry:
         self.guards: list[Guard] = []
         self.leaves: list[Leaf] = []
         self.whole: Any = None  # the native form of a tree with decisions
+        self.limits = False  # whether derivatives at multiple eigenvalues need Python's run
 
 
 UNKNOWN = object()

@@ -31,6 +31,7 @@ from funcgrad.trace.tree import Root, path_captures
 from funcgrad.transforms.compiled import UNKNOWN, Entry, Leaf, follow, grow
 from funcgrad.transforms.decisions import Whole, patient
 from funcgrad.transforms.explain import explained, llvm_texts
+from funcgrad.transforms.limits import met_multiple_values
 from funcgrad.transforms.native import Chain, attach
 from funcgrad.transforms.tracing import Traced, argument_names, name_of, run_trace, transformed
 from funcgrad.tree import flatten, paths, unflatten
@@ -149,6 +150,8 @@ class Jitted:
                 if found is not UNKNOWN:
                     if whole is not None and whole.left(len(entry.leaves)) == 0:
                         self.compile(key, entry, whole)
+                    if entry.limits and met_multiple_values(flatten(found)[0]):
+                        return self.caller(rebuild)(leaves)
                     return found
         return self.trace(key, entry, leaves, rebuild, args)
 
@@ -248,6 +251,8 @@ class Jitted:
                 out = run(leaf.jaxpr, traced.values(leaf.jaxpr))
             finally:
                 t.release()
+            if entry.limits and met_multiple_values(out):
+                return self.caller(rebuild)(leaves)
             return unflatten(traced.treedef, list(out))
 
     def new_trace(self, entry: Entry, leaves: list[Any]) -> Trace:
@@ -292,6 +297,7 @@ class Jitted:
             entry.guards = guards
         numbers = {v: x for v in captures if (x := entry.consts.get(v)).__class__ in _NUMBERS}
         leaf = Leaf(with_numbers(found[0], numbers), traced.treedef)
+        entry.limits |= found[-1] is not None
         leaf.fixed = [
             entry.consts[v]
             for v in leaf.jaxpr.invars[len(entry.root.invars) :]

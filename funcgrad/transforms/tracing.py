@@ -15,8 +15,9 @@ from funcgrad.ir.jaxpr import Jaxpr, Var, dead_code
 from funcgrad.ops.call import apply, inlined
 from funcgrad.trace.collector import paused
 from funcgrad.trace.core import Trace, running
-from funcgrad.trace.tracer import Tracer, is_traced
+from funcgrad.trace.tracer import Tracer, any_traced, is_traced
 from funcgrad.trace.tree import Root, path_jaxpr
+from funcgrad.transforms.limits import needs_limits, with_limits
 from funcgrad.tree import flatten, paths, unflatten
 
 __all__ = ["Traced", "begin", "name_of", "trace"]
@@ -71,14 +72,16 @@ class Traced:
         return self.trace.node.derived.get((key, outs))
 
     def derive(self, key: Any, make: Callable[[Jaxpr], Jaxpr], outs: Any = None) -> Any:
-        """The derived program and the known values it takes, kept on the leaf for next time."""
+        """The derived program, the known values it takes, and the program without them where it may
+        be asked for a limit; kept on the leaf for next time."""
         node = self.trace.node
         outs = self.outs if outs is None else outs
         found = node.derived.get((key, outs))
         if found is None:
             with paused():
-                made = with_known(make(self.jaxpr(outs)), self.trace.known)
-            found = node.keep((key, outs), made)
+                whole = make(self.jaxpr(outs))
+                made = with_known(whole, self.trace.known)
+            found = node.keep((key, outs), (*made, whole if needs_limits(whole) else None))
         return found
 
     def jaxpr(self, outs: Any = None) -> Jaxpr:
@@ -98,17 +101,26 @@ class Traced:
 
     def apply(self, derived: Any, extra: Sequence[Any] = ()) -> tuple[Any, ...]:
         """Run a derived program on this run's inputs, or record it where they are traced."""
-        jaxpr, known = derived
+        jaxpr, known, whole = derived
         trace = self.trace
-        values = trace.inputs
+        given = values = trace.inputs
         if extra:
-            values = values + list(extra)
+            given = values = values + list(extra)
         if known:
             values = values + [trace.known[v] for v in known]
         try:
-            return apply(jaxpr, values)
+            if whole is None:
+                return apply(jaxpr, values)
+            return applied(jaxpr, values, whole, given)
         finally:
             trace.release()
+
+
+def applied(jaxpr: Jaxpr, values: list[Any], whole: Jaxpr, given: list[Any]) -> tuple[Any, ...]:
+    """``apply``; where derivatives at multiple eigenvalues are limits, of the whole program."""
+    if running.get() is not None and any_traced(values):
+        return apply(jaxpr, values)
+    return tuple(with_limits(lambda: apply(jaxpr, values), whole, given))
 
 
 def with_known(jaxpr: Jaxpr, known: dict[Var, Any]) -> tuple[Jaxpr, list[Var]]:

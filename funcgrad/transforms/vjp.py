@@ -7,7 +7,7 @@ The forward program returns the residuals; the linear program takes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,12 @@ from funcgrad.ops.families import known_aval, ops
 from funcgrad.trace.build import Builder
 from funcgrad.trace.tree import roots_of
 from funcgrad.transforms.jvp import cast, instantiated, matched
-from funcgrad.transforms.linearize import linearized
+from funcgrad.transforms.limits import needs_limits
+from funcgrad.transforms.linearize import linearized, vjp_jaxpr
 from funcgrad.transforms.tracing import (
     AuxOutputs,
     Traced,
+    applied,
     argument_names,
     differentiable,
     flatten_all,
@@ -53,7 +55,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
 
     def f_jvp(*tangents: Any) -> Any:
         moving = matched("linearize", list(run.leaves), primals, tangents)
-        outs = apply(run.linear, [*run.residuals, *(t for t in moving if t is not None)])
+        outs = run.apply(run.linear, [t for t in moving if t is not None], _pushed)
         return unflatten(run.treedef, list(outs))
 
     return run.value, f_jvp
@@ -75,7 +77,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 
     def pullback(ct: Any) -> tuple[Any, ...]:
         cts = _cotangents(f, run, ct)
-        found = iter(apply(run.transposed, [*run.residuals, *cts]))
+        found = iter(run.apply(run.transposed, cts, _pulled))
         grads = [next(found) if on else ops.full(0.0, shape=known_aval(x).shape, dtype=_FLOAT)
                  for x, on in zip(run.leaves, run.active, strict=True)]  # fmt: skip
         return tuple(unflatten_all(run.defs, grads))
@@ -105,6 +107,17 @@ class _Split:
         self.value = unflatten(self.treedef, list(results[:n]))
         self.aux = None if aux is None else aux.fill(results[n : len(outs)])
         self.residuals = results[len(outs) :]
+        self.traced = traced
+
+    def apply(self, jaxpr: Jaxpr, given: list[Any], whole: Any) -> Sequence[Any]:
+        """The linear program, or its transpose, on tangents or cotangents. Where it needs limits,
+        these are of ``whole``: the same from the arguments of f."""
+        values = [*self.residuals, *given]
+        if not needs_limits(jaxpr):
+            return apply(jaxpr, values)
+        program = self.traced.jaxpr(self.traced.outs)
+        active = self.active + (False,) * (len(program.invars) - len(self.active))
+        return applied(jaxpr, values, whole(program, active), [*self.traced.trace.inputs, *given])
 
     def _programs(self, traced: Traced, outs: Any, n: int) -> Any:
         jaxpr = traced.jaxpr(outs)
@@ -125,6 +138,21 @@ def _linear(jaxpr: Jaxpr, active: Any, n: int) -> tuple[Jaxpr, list[Var]]:
         outs = [instantiated(b, t, v.aval)
                 for t, v in zip(cut.outs[:n], jaxpr.outvars, strict=False)]  # fmt: skip
     return Jaxpr((*residuals, *cut.tangents_in), b.eqns, outs), residuals
+
+
+def _pushed(jaxpr: Jaxpr, active: Any) -> Jaxpr:
+    """(inputs, tangents) -> output tangents."""
+    linear, residuals = _linear(jaxpr, active, len(jaxpr.outvars))
+    forward = _forward(jaxpr, active, residuals)
+    tangents = linear.invars[len(residuals) :]
+    return Jaxpr((*forward.invars, *tangents), (*forward.eqns, *linear.eqns), linear.outvars)
+
+
+def _pulled(jaxpr: Jaxpr, active: Any) -> Jaxpr:
+    """(inputs, cts) -> cotangents of the active inputs."""
+    n = len(jaxpr.outvars)
+    made = vjp_jaxpr(jaxpr, active, (True,) * n)
+    return Jaxpr(made.invars, made.eqns, made.outvars[n:])
 
 
 def _forward(jaxpr: Jaxpr, active: Any, residuals: list[Var]) -> Jaxpr:

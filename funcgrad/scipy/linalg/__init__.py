@@ -1,9 +1,9 @@
 """``scipy.linalg`` for differentiable code.
 
 On traced values, factors and solutions have derivatives of any order. Eigenvectors and singular
-vectors of multiple values have none: see ``funcgrad.config.degenerate``; functions of matrices
-(``expm``, ``logm``, ``sqrtm``, ``pinv``, ``polar``) are smooth there. Options that choose a LAPACK
-driver or allow SciPy to overwrite operands change nothing.
+vectors of multiple values have none, but what does not depend on their choice has, such as
+``(v * g(w)) @ v.T``: see ``funcgrad.config.degenerate``. Options that choose a LAPACK driver or
+allow SciPy to overwrite operands change nothing.
 
 >>> import numpy as np
 >>> from funcgrad import grad

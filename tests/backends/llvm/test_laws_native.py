@@ -42,6 +42,7 @@ REFUSED = {
     ("dot_general", "an array without elements"),
     ("reduce_prod", "an array without elements"),  # its derivative over no axes
     ("eigh", "resolve has no native form"),  # its vectors' derivative
+    ("eigh", "shared has no native form"),  # its values'
     ("fft", "complex128 has no native form"),
     ("fft", "complex64 has no native form"),
     ("rfft", "complex128 has no native form"),
@@ -53,7 +54,7 @@ REFUSED = {
     (name, f"{name} has no native form")  # SciPy's or NumPy's: neither calls LAPACK by pointer
     for name in (
         "column_order", "commuted", "irfft", "lu", "matrix_function", "pinv", "qr", "resolve",
-        "row_order", "schur", "solve_banded", "svd", "sylvester", "trigonometric",
+        "row_order", "schur", "shared", "solve_banded", "svd", "sylvester", "trigonometric",
     )
 } | {
     (name, f"{name} has no native form") for name in SPECIAL - COMPLEX  # SciPy's kernels
