@@ -24,6 +24,7 @@ from funcgrad.ir.jaxpr import Var
 __all__ = ["HANDLERS"]
 
 _HELD = 131_072  # bytes of the second operand that stay in the cache while rows pass by
+_NEAR = 32_768  # bytes of it that stay in the nearest one
 _UNROLLED = 2  # steps of a sum that are written side by side
 _NARROW = 16  # columns side by side below which copying the second operand pays
 
@@ -131,7 +132,12 @@ def product(s: Any, eqn: Any, c: Value, steps: tuple[int, ...], adds: bool) -> N
             order = sum(axes, ()) if i == 0 else _by_rows(axes)
             pointers[i], views[i] = _arranged(s, views[i], order)
         plan = _plan(eqn, views[0], views[1], steps)
-    _Product(s, plan, eqn.outvars[0].aval.dtype, pointers, views, adds).call(c)
+    made = _Product(s, plan, eqn.outvars[0].aval.dtype, pointers, views, adds)
+    if made.far and not adds:
+        aval = eqn.outvars[0].aval
+        fill(s.f, c, aval, 0, aval.dtype)
+        made.adds = True
+    made.call(c)
 
 
 def _by_rows(axes: list[tuple[int, ...]]) -> tuple[int, ...]:
@@ -176,6 +182,19 @@ class _Product:
         self.plan = self._turned(plan)
         self.blas = len(plan.k) == 1 and _for_blas(self.plan, dtype)
         self._lay_out()
+        self.far = self._split()
+
+    def _split(self) -> list[Axis]:
+        """The outer summed axes, where the part of the second operand that all of them run over
+        leaves the cache: they become the outermost loops, which add to the result."""
+        p, near = self.plan, list(self.plan.k)
+        if self.blas or p.n.n == 1 or p.n.c > 1 or not p.around:
+            return []
+        far: list[Axis] = []
+        while len(near) > 1 and prod(x.n for x in near) * p.n.n * self.dtype.itemsize > _NEAR:
+            far.append(near.pop(0))
+        self.plan = p._replace(k=near)
+        return far
 
     def _turned(self, plan: Plan) -> Plan:
         """A product with one row is one with one column, its operands exchanged."""
@@ -227,25 +246,27 @@ class _Product:
     def call(self, c: Value) -> None:
         """Call the function of this product; products alike in all but place share one."""
         s = self.s
-        name = s.module.named("dot", (self.plan, self.type, self.adds, self.blas), self._write)
+        key = (self.plan, self.far, self.type, self.adds, self.blas)
+        name = s.module.named("dot", key, self._write)
         s.f.call(name, "void", self.a, self.b, c)
 
     def _write(self, name: str) -> None:
         self.f = f = self.s.module.function(
             name, "void", ["ptr", "ptr", "ptr noalias"], attributes="noinline nounwind"
         )
-        self._around(0, *f.args)
+        self._around([*self.far, *self.plan.around], *f.args)
         f.ret()
 
-    def _around(self, level: int, a: Value, b: Value, c: Value) -> None:
-        if level == len(self.plan.around):
+    def _around(self, axes: list[Axis], a: Value, b: Value, c: Value) -> None:
+        """The outer loops, then the product."""
+        if not axes:
             self._product(a, b, c)
             return
-        axis = self.plan.around[level]
+        axis, *rest = axes
         with self.f.loop(0, axis.n) as i:
             moved = [self.f.at(p, i * step, self.type)
                      for p, step in zip((a, b, c), axis[1:], strict=True)]  # fmt: skip
-            self._around(level + 1, *moved)
+            self._around(rest, *moved)
 
     def _product(self, a: Value, b: Value, c: Value) -> None:
         p = self.plan
