@@ -2,24 +2,29 @@
 
     z = a b + c d                     becomes   s = a b;  z = dot_onto(s, c, d)
     z = transpose(a b) + transpose(c d)         s = a b;  z = transpose(dot_onto(s, c, d))
+    z = x + embed(transpose(a b))               z = dot_into(x, a, b)
 
-A convolution written as a sum over its window then needs no array for every term. Only a backend
-whose products can add to memory asks for this.
+A convolution written as a sum over its window then needs no array for every term, and neither has
+its derivative by the image. Only a backend whose products can add to memory asks for this.
 """
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from funcgrad.compiler.rewrites import is_number
+from funcgrad.ir.avals import array_aval
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var, dead_code
 from funcgrad.ops.dot import dot_general
 from funcgrad.ops.elementwise import add
 from funcgrad.ops.families import define
+from funcgrad.ops.indexing import add_at, embed, index_shape
 from funcgrad.ops.shaping import transpose
 
-__all__ = ["accumulated", "dot_onto"]
+__all__ = ["HELD", "accumulated", "dot_into", "dot_onto"]
 
+HELD = 131_072  # bytes of a second operand that stay in the cache while rows pass by
 _SMALL = 16  # elements that are better kept in registers
 
 
@@ -31,6 +36,21 @@ dot_onto = define(
     "dot_onto", type=lambda x, a, b, dims: dot_general.type(a, b, dims=dims), value=_value
 )
 """x, a number or an array of the product's shape, to which the product of a and b is added."""
+
+
+def _into_value(
+    xp: Any, x: Any, a: Any, b: Any, dims: Any, perm: Any, items: Any, shape: Any
+) -> Any:
+    term = xp.transpose(dot_general.value(xp, a, b, dims=dims), perm)
+    return x + embed.value(xp, term, items=items, shape=shape)
+
+
+dot_into = define(
+    "dot_into", type=lambda x, a, b, dims, perm, items, shape: array_aval(shape, a.dtype),
+    value=_into_value,
+)  # fmt: skip
+"""x, 0 or an array, to whose part ``items`` the product of a and b, its axes in the order ``perm``,
+is added."""
 
 
 def accumulated(jaxpr: Jaxpr) -> Jaxpr:
@@ -53,11 +73,36 @@ class _Accumulation:
 
     def run(self) -> Jaxpr:
         for eqn in self.jaxpr.eqns:
-            if not (eqn.prim is add and (self.onto(eqn, *eqn.invars) or (
-                self.onto(eqn, *eqn.invars[::-1])))):  # fmt: skip
+            if not self.rewritten(eqn):
                 self.eqns.append(eqn)
         outs = self.jaxpr.outvars
         return Jaxpr(self.jaxpr.invars, dead_code(self.eqns, outs), outs)
+
+    def rewritten(self, eqn: Eqn) -> bool:
+        if eqn.prim is add:
+            return self.onto(eqn, *eqn.invars) or self.onto(eqn, *eqn.invars[::-1])
+        if eqn.prim is add_at:
+            return self.into(eqn, *eqn.invars)
+        zero = Literal(eqn.outvars[0].aval.dtype.type(0)) if eqn.prim is embed else None
+        return zero is not None and self.into(eqn, zero, *eqn.invars)
+
+    def into(self, eqn: Eqn, x: Any, term: Any) -> bool:
+        """Write x + embed(term) as a product into x, where the term is one."""
+        (out,), items, found = eqn.outvars, eqn.params["items"], self.product(term)
+        shape, dtype = out.aval.shape, out.aval.dtype
+        if found is None or out.aval.size <= _SMALL or dtype.char not in "fd":
+            return False
+        made, perm = found
+        a, b = made.invars
+        whole = index_shape(shape, items) == term.aval.shape
+        if not whole or not a.aval.dtype == b.aval.dtype == dtype or _large(made):
+            return False
+        params = {
+            "dims": made.params["dims"], "perm": perm or tuple(range(term.aval.ndim)),
+            "items": items, "shape": shape,
+        }  # fmt: skip
+        self.eqns.append(Eqn(dot_into, (x, a, b), params, (out,), eqn.source))
+        return True
 
     def product(self, term: Any) -> tuple[Eqn, Any] | None:
         """The product that a term is, or is a transpose of, if nothing else reads it."""
@@ -96,3 +141,10 @@ class _Accumulation:
     def first(self, x: Any) -> tuple[Var, Any] | None:
         found = self.product(x)
         return None if found is None else (found[0].outvars[0], found[1])
+
+
+def _large(made: Eqn) -> bool:
+    """Whether a product's second operand leaves the cache: such ones are better done alone."""
+    b = made.invars[1].aval
+    (_, (_, batch)) = made.params["dims"]
+    return prod(n for i, n in enumerate(b.shape) if i not in batch) * b.dtype.itemsize > HELD

@@ -72,3 +72,50 @@ def test_what_is_read_twice_stays():
     closed = make_jaxpr(in_place_of_an_operand)(X, W)
     jaxpr = accumulated(simplify(closed.jaxpr))
     assert "dot_onto" not in [eqn.prim.name for eqn in jaxpr.eqns]
+
+
+def capsules(x, w):
+    """Matrices times matrices over a window: columns of the image's gradient lie in short runs."""
+    terms = [np.einsum("bxcpq,cdqr->bxdpr", x[:, i : i + 4], w[i]) for i in range(3)]
+    return sum(terms[1:], terms[0])
+
+
+@needed
+@pytest.mark.parametrize("q", [1, 2, 3, 4, 8, 16])
+@pytest.mark.parametrize("c", [1, 3, 8])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+def test_products_into_parts(c, q, dtype):
+    x = RNG.normal(size=(2, 6, c, 4, q)).astype(dtype)
+    w = RNG.normal(size=(3, c, 5, q, 4)).astype(dtype)
+    closed = make_jaxpr(grad(lambda x, w: np.sum(np.sin(capsules(x, w))), argnums=(0, 1)))(x, w)
+    values = [x, w, *closed.consts]
+    jaxpr = accumulated(simplify(closed.jaxpr))
+    assert sum(eqn.prim.name == "dot_into" for eqn in jaxpr.eqns) >= 3
+    wanted = laws.evaluate(simplify(closed.jaxpr), values)
+    status, outs = natively(closed.jaxpr, values)
+    assert status == 0
+    for found, again, number in zip(outs, laws.evaluate(jaxpr, values), wanted, strict=True):
+        tolerance = 1e-12 if dtype == np.float64 else 2e-4
+        laws.close(again, number, tolerance)
+        laws.close(found, number, tolerance)
+
+
+def test_parts_that_repeat_a_product_stay():
+    """A product that is broadcast into the part, or is read elsewhere, is computed by itself."""
+
+    def broadcast(x, w):
+        y = np.zeros_like(x)
+        y[:, :5] += x[0, :1] @ w[0]
+        return y
+
+    def twice(x, w):
+        y, z = np.zeros_like(x), x[:, :5] @ w[0]
+        y[:, 1:6] += z
+        return y[:, :5] * z
+
+    for f in (broadcast, twice):
+        closed = make_jaxpr(f)(X, W)
+        jaxpr = accumulated(simplify(closed.jaxpr))
+        assert "dot_into" not in [eqn.prim.name for eqn in jaxpr.eqns]
+        values = [X, W, *closed.consts]
+        laws.close(laws.evaluate(jaxpr, values)[0], f(X, W), 1e-13)

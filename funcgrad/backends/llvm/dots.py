@@ -13,18 +13,18 @@ from typing import Any, NamedTuple
 from funcgrad.backends.llvm import blas
 from funcgrad.backends.llvm.elements import register_type
 from funcgrad.backends.llvm.handler import Handler
-from funcgrad.backends.llvm.ir import Function, Local, Value, vector
-from funcgrad.backends.llvm.lanes import load_lanes, powers, store_lanes, strips
+from funcgrad.backends.llvm.ir import Function, Local, Value, lanes, vector
+from funcgrad.backends.llvm.lanes import load_lanes, powers, shuffled, store_lanes, strips
 from funcgrad.backends.llvm.places import copy_strided, fill
 from funcgrad.backends.llvm.reduce import folded
-from funcgrad.compiler.views import View, contiguous, joined
+from funcgrad.compiler.accumulate import HELD
+from funcgrad.compiler.views import View, contiguous, indexed, joined, whole
 from funcgrad.ir.avals import array_aval
 from funcgrad.ir.jaxpr import Var
 
 __all__ = ["HANDLERS"]
 
-_HELD = 131_072  # bytes of the second operand that stay in the cache while rows pass by
-_NEAR = 32_768  # bytes of it that stay in the nearest one
+_NEAR = 32_768  # bytes of the second operand that stay in the nearest cache
 _UNROLLED = 2  # steps of a sum that are written side by side
 _NARROW = 16  # columns side by side below which copying the second operand pays
 
@@ -45,6 +45,7 @@ class Plan(NamedTuple):
     m: Axis
     n: Axis
     k: list[Axis]  # the summed axes, innermost last
+    run: int = 0  # columns of C that lie side by side; 0: all do, or none
 
 
 # -- axes --------------------------------------------------------------------------------------
@@ -77,10 +78,19 @@ def _plan(eqn: Any, x: View, y: View, out: tuple[int, ...]) -> Plan:
     summed = joined(shape, a, _picked(y, ys)[1])
     one = (1, 0, 0, 0)
     m = rows.pop() if rows else one
-    n = columns.pop() if columns else one
+    n, run = columns.pop() if columns else one, 0
+    if columns and m[0] > 1 and _in_runs(columns[-1], n):
+        (more, _, _, c), run = columns.pop(), n[0]
+        n = (more * run, 0, n[2], c // run)
     k = [Axis(n, a, b, 0) for n, a, b in summed] or [Axis(*one)]
     around = [Axis(*axis) for axis in (*batch, *rows, *columns)]
-    return Plan(around, Axis(*m), Axis(*n), k)
+    return Plan(around, Axis(*m), Axis(*n), k, run)
+
+
+def _in_runs(outer: tuple[int, ...], inner: tuple[int, ...]) -> bool:
+    """Whether two axes are one in B, and in C short runs of columns with gaps between them."""
+    (_, _, b, c), (n, _, step, c_inner) = outer, inner
+    return c_inner == 1 and n in (2, 4, 8) and b == n * step and c % n == 0
 
 
 # -- writing -----------------------------------------------------------------------------------
@@ -103,6 +113,23 @@ def _write(s: Any, eqn: Any) -> None:
 
 def _onto(s: Any, eqn: Any) -> None:
     """Added to another value, in that value's own memory where it dies."""
+    (out,) = eqn.outvars
+    product(s, eqn, _begun(s, eqn), contiguous(out.aval.shape), adds=True)
+
+
+def _into(s: Any, eqn: Any) -> None:
+    """Added to a part of another value, with its axes in another order."""
+    (out,), p = eqn.outvars, eqn.params
+    part, c = indexed(whole(out), p["items"]), _begun(s, eqn)
+    steps = [0] * len(part.shape)
+    for axis, step in zip(p["perm"], part.strides, strict=True):
+        steps[axis] = step
+    start = s.f.at(c, part.offset, register_type(out.aval.dtype))
+    product(s, eqn, start, tuple(steps), adds=True)
+
+
+def _begun(s: Any, eqn: Any) -> Value:
+    """The memory of a result that begins as the first operand."""
     x, *factors = eqn.invars
     (out,) = eqn.outvars
     start = s.schedule.stored(x)
@@ -114,7 +141,7 @@ def _onto(s: Any, eqn: Any) -> None:
         s.copy(start, c)
     else:
         c = s.begun_as(start, out)
-    product(s, eqn, c, contiguous(out.aval.shape), adds=True)
+    return c
 
 
 def product(s: Any, eqn: Any, c: Value, steps: tuple[int, ...], adds: bool) -> None:
@@ -150,7 +177,7 @@ def _for_blas(plan: Plan, dtype: Any) -> bool:
     """Large products whose second operand leaves the cache between two uses."""
     k = prod(axis.n for axis in plan.k)
     held = k * plan.n.n * dtype.itemsize
-    return bool(min(plan.m.n, plan.n.n) > 8 and k > 8 and held > _HELD and plan.n.c <= 1)
+    return bool(min(plan.m.n, plan.n.n) > 8 and k > 8 and held > HELD and plan.n.c <= 1)
 
 
 def _arranged(s: Any, view: View, axes: tuple[int, ...]) -> tuple[Value, View]:
@@ -239,7 +266,7 @@ class _Product:
         change = lambda x: x._replace(**{which: new[id(x)]}) if id(x) in new else x
         p = self.plan
         self.plan = Plan(
-            [change(x) for x in p.around], change(p.m), change(p.n), [change(x) for x in p.k]
+            [change(x) for x in p.around], change(p.m), change(p.n), [change(x) for x in p.k], p.run
         )
         return target
 
@@ -312,9 +339,8 @@ class _Product:
 
     def _tile(self, a: Value, b: Value, c: Value, rows: int, wide: int) -> None:
         f, p, type = self.f, self.plan, vector(self.type, wide)
-        step = p.n.c or 1
         places = [self._at(c, r, p.m.c) for r in range(rows)]
-        sums = [Local(f, type, self._start(at, step, wide)) for at in places]
+        sums = [Local(f, type, self._read(at, wide) if self.adds else 0.0) for at in places]
 
         def term(a: Value, b: Value) -> None:
             y = load_lanes(f, b, 1, wide, self.dtype)
@@ -324,10 +350,29 @@ class _Product:
 
         self._summed(a, b, term)
         for at, total in zip(places, sums, strict=True):
-            store_lanes(f, total.get(), at, step, self.dtype)
+            self._written(total.get(), at, wide)
 
-    def _start(self, at: Value, step: int, wide: int) -> Any:
-        return load_lanes(self.f, at, step, wide, self.dtype) if self.adds else 0.0
+    def _read(self, at: Value, wide: int) -> Value:
+        """Columns of a row of C."""
+        f, run, step = self.f, self.plan.run, self.plan.n.c or 1
+        if not run or wide <= run:
+            return load_lanes(f, at, 1 if run else step, wide, self.dtype)
+        parts = [load_lanes(f, self._at(at, k, step), 1, run, self.dtype)
+                 for k in range(0, wide, run)]  # fmt: skip
+        while len(parts) > 1:
+            n = 2 * lanes(parts[0].type)
+            parts = [shuffled(x, list(range(n)), y)
+                     for x, y in zip(parts[::2], parts[1::2], strict=True)]  # fmt: skip
+        return parts[0]
+
+    def _written(self, x: Value, at: Value, wide: int) -> None:
+        f, run, step = self.f, self.plan.run, self.plan.n.c or 1
+        if not run or wide <= run:
+            store_lanes(f, x, at, 1 if run else step, self.dtype)
+            return
+        for k in range(0, wide, run):
+            part = shuffled(x, list(range(k, k + run)))
+            store_lanes(f, part, self._at(at, k, step), 1, self.dtype)
 
     # -- c = A b, vectors along the last summed axis, several rows at once -----------------------
 
@@ -375,7 +420,8 @@ class _Product:
 
     def _column_sum(self, a: Value, b: Value, c: Value, wide: int) -> None:
         f, step = self.f, self.plan.m.c or 1
-        total = Local(f, vector(self.type, wide), self._start(c, step, wide))
+        start = load_lanes(f, c, step, wide, self.dtype) if self.adds else 0.0
+        total = Local(f, vector(self.type, wide), start)
 
         def term(a: Value, b: Value) -> None:
             x = load_lanes(f, a, 1, wide, self.dtype)
@@ -394,4 +440,5 @@ HANDLERS = {
     "dot_general": Handler(_write, _refuses, registers=True),
     "inner": Handler(_write, _refuses, registers=True),
     "dot_onto": Handler(_onto),
+    "dot_into": Handler(_into),
 }
