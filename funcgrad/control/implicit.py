@@ -16,7 +16,7 @@ from funcgrad.control.loops import consts_first
 from funcgrad.errors import DifferentiationError, StructureError
 from funcgrad.ir.avals import Aval
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
-from funcgrad.ops.call import apply, call, splice
+from funcgrad.ops.call import apply, call
 from funcgrad.ops.families import define, is_linear, known_aval, ops
 from funcgrad.ops.shaping import instantiate
 from funcgrad.trace.build import Builder
@@ -25,7 +25,7 @@ from funcgrad.trace.dispatch import hooks
 from funcgrad.trace.tracer import Tracer
 from funcgrad.transforms.abstract import abstract, captures, with_outputs
 from funcgrad.transforms.batch import batch_jaxpr, spread
-from funcgrad.transforms.jvp import jvp_jaxpr, tangent_aval
+from funcgrad.transforms.jvp import jvp_jaxpr, pushed, tangent_aval
 from funcgrad.transforms.tracing import name_of
 from funcgrad.transforms.transpose import transpose_jaxpr
 from funcgrad.tree import flatten, unflatten
@@ -61,7 +61,7 @@ def _linear_linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool)
     )
     n = len(b_t)
     xs, aux = eqn.outvars[:n], eqn.outvars[n:]
-    moved = _moved(builder, p["matvec"], [*mats, *xs], [*mats_t, *[None] * n])
+    moved = pushed(builder, p["matvec"], [*mats, *xs], [*mats_t, *[None] * n], split)
     sides = [_difference(t, m) for t, m in zip(b_t, moved, strict=True)]
     if all(s is None for s in sides):
         return [None] * len(eqn.outvars)
@@ -71,19 +71,6 @@ def _linear_linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool)
     rest = tuple(Var(v.aval) for v in aux)  # of the solver, which reports again
     builder.eqns.append(eqn.replace(invars, (*outs, *rest)))
     return [*[Tracer(builder, v) for v in outs], *[None] * len(aux)]
-
-
-def _moved(builder: Builder, jaxpr: Jaxpr, atoms: list[Any], tangents: list[Any]) -> list[Any]:
-    """The output tangents of a program, written out."""
-    active = tuple(t is not None for t in tangents)
-    if not any(active):
-        return [None] * len(jaxpr.outvars)
-    made, flags = jvp_jaxpr(jaxpr, active)
-    found = splice(
-        builder.eqns, made, (*atoms, *[builder.atom(t) for t in tangents if t is not None])
-    )
-    rest = iter(found[len(jaxpr.outvars) :])
-    return [builder.read(next(rest)) if on else None for on in flags]
 
 
 def _difference(x: Any, y: Any) -> Any:
@@ -257,7 +244,7 @@ def _root_linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool) -
     consts, _, own, back, _ = _split(eqn.invars, p["counts"])
     xs = list(eqn.outvars[: p["n"]])
     tangents = [*given[: len(consts)], *[None] * len(xs)]
-    moved = _moved(builder, p["f"], [*consts, *xs], tangents)
+    moved = pushed(builder, p["f"], [*consts, *xs], tangents, split)
     if all(t is None for t in moved):
         return [None] * len(eqn.outvars)
     sides = [
