@@ -151,11 +151,11 @@ def custom_linear_solve(
     """
     leaves, treedef = flatten(b)
     avals = tuple(known_aval(x).strong() for x in leaves)
-    asked = _program("custom_linear_solve", matvec, avals, treedef, lambda x: matvec(x))
+    asked = program_of("custom_linear_solve", matvec, avals, treedef, lambda x: matvec(x))
     mat, mats = asked.jaxpr, asked.consts
     _same("custom_linear_solve: matvec(x)", asked, treedef, avals)
     back_jaxpr, turned = None, None
-    found = _program(
+    found = program_of(
         "custom_linear_solve", solve, avals, treedef, lambda y: solve(matvec, y), has_aux
     )
     _same("custom_linear_solve: the solver's x", found, treedef, avals)
@@ -164,7 +164,7 @@ def custom_linear_solve(
         turned, back_jaxpr, backs = mat, found.jaxpr, found.consts
     elif transpose_solve is not None:
         turned = transpose_jaxpr(mat, (False,) * len(mats) + (True,) * len(avals))
-        made = _program(
+        made = program_of(
             "custom_linear_solve", transpose_solve, avals, treedef,
             lambda y: transpose_solve(_function(turned, mats, treedef), y), has_aux,
         )  # fmt: skip
@@ -173,13 +173,13 @@ def custom_linear_solve(
         "matvec": mat, "transposed": turned, "solve": found.jaxpr, "backward": back_jaxpr,
         "counts": (len(mats), len(found.consts), len(backs)), "n_aux": found.n_aux,
     }  # fmt: skip
-    outs = list(bind(linear_solve, (*mats, *found.consts, *backs, *_strong(leaves, avals)),
+    outs = list(bind(linear_solve, (*mats, *found.consts, *backs, *strong_leaves(leaves, avals)),
                      tuple(params.items())))  # fmt: skip
     x = unflatten(treedef, outs[: len(avals)])
     return (x, unflatten(found.aux_def, outs[len(avals) :])) if has_aux else x
 
 
-def _strong(leaves: Sequence[Any], avals: Sequence[Aval]) -> list[Any]:
+def strong_leaves(leaves: Sequence[Any], avals: Sequence[Aval]) -> list[Any]:
     return [
         x if known_aval(x) is a else ops.convert(x, dtype=a.dtype)
         for x, a in zip(leaves, avals, strict=True)
@@ -191,7 +191,7 @@ def _function(jaxpr: Jaxpr, consts: Sequence[Any], treedef: Any) -> Callable[[An
     return lambda x: unflatten(treedef, list(apply(jaxpr, (*consts, *flatten(x)[0]))))
 
 
-class _program:  # noqa: N801  # used as a function that returns its parts
+class program_of:  # noqa: N801  # used as a function that returns its parts
     """``call`` traced over leaves: the program of (constants, leaves), and its constants."""
 
     def __init__(
@@ -220,7 +220,7 @@ class _program:  # noqa: N801  # used as a function that returns its parts
         self.jaxpr: Jaxpr = consts_first(with_outputs(jaxpr, wanted), n)
 
 
-def _same(what: str, found: _program, treedef: Any, avals: Sequence[Aval]) -> None:
+def _same(what: str, found: program_of, treedef: Any, avals: Sequence[Aval]) -> None:
     outs = found.outs[: len(found.outs) - found.n_aux]
     shapes = [v.aval.shape for v in outs]
     if found.treedef != treedef or shapes != [a.shape for a in avals]:
@@ -310,9 +310,9 @@ def custom_root(
     leaves, treedef = flatten(initial_guess)
     avals = tuple(known_aval(x).strong() for x in leaves)
     n = len(avals)
-    residual = _program("custom_root", f, avals, treedef, lambda x: f(x))
+    residual = program_of("custom_root", f, avals, treedef, lambda x: f(x))
     _same("custom_root: f(x)", residual, treedef, avals)
-    found = _program("custom_root", solve, avals, treedef, lambda x: solve(f, x), has_aux)
+    found = program_of("custom_root", solve, avals, treedef, lambda x: solve(f, x), has_aux)
     _same("custom_root: the solver's x", found, treedef, avals)
     consts = residual.consts
     slope = _slope(residual.jaxpr, len(consts), n)
@@ -325,7 +325,13 @@ def custom_root(
         "forward": forward.jaxpr, "backward": backward.jaxpr, "n": n,
         "counts": tuple(len(p.consts) for p in (residual, found, forward, backward)),
     }  # fmt: skip
-    operands = (*consts, *found.consts, *forward.consts, *backward.consts, *_strong(leaves, avals))
+    operands = (
+        *consts,
+        *found.consts,
+        *forward.consts,
+        *backward.consts,
+        *strong_leaves(leaves, avals),
+    )
     outs = list(bind(root, operands, tuple(params.items())))
     x = unflatten(treedef, outs[:n])
     return (x, unflatten(found.aux_def, outs[n:])) if has_aux else x
@@ -346,7 +352,7 @@ def _slope(f: Jaxpr, n_consts: int, n: int) -> Jaxpr:
 
 def _tangent_program(
     tangent_solve: Any, slope: Jaxpr, consts: Sequence[Any], avals: Any, treedef: Any
-) -> _program:
+) -> program_of:
     """(constants, x, y) -> the v with slope(v) = y, by the user's solver."""
     n = len(avals)
 
@@ -359,6 +365,6 @@ def _tangent_program(
         return tangent_solve(at, unflatten(treedef, y))
 
     _, pair = flatten(([0.0] * n, [0.0] * n))
-    made = _program("custom_root", tangent_solve, (*avals, *avals), pair, solved)
+    made = program_of("custom_root", tangent_solve, (*avals, *avals), pair, solved)
     _same("custom_root: tangent_solve(g, y)", made, treedef, avals)
     return made

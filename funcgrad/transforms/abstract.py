@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from funcgrad.errors import ConcretizationError, StructureError
 from funcgrad.ir.avals import Aval
 from funcgrad.ir.jaxpr import Jaxpr, Var
+from funcgrad.ops.call import splice, with_numbers
 from funcgrad.ops.elementwise import convert
-from funcgrad.ops.families import like
+from funcgrad.ops.families import like, ops
 from funcgrad.trace.build import Builder
-from funcgrad.trace.core import Trace
+from funcgrad.trace.core import Trace, running
 from funcgrad.trace.source import here
 from funcgrad.trace.tree import Root, roots_of
 from funcgrad.transforms.tracing import Traced, run_trace
 
-__all__ = ["AbstractTrace", "abstract", "captures", "with_outputs"]
+__all__ = ["AbstractTrace", "abstract", "captures", "closed", "with_outputs"]
 
 
 class AbstractTrace(Trace):
@@ -74,6 +77,45 @@ def abstract(
 def captures(traced: Traced) -> list[Any]:
     """The values that a traced function took from outside, in the order of its inputs."""
     return list(traced.trace.inputs[len(traced.trace.root.invars) :])
+
+
+def closed(avals: Sequence[Aval], call: Callable[[list[Any]], Any], where: str) -> Jaxpr:
+    """The program of ``call``, traced for once; constants that it captures are written in."""
+    token = running.set(None)
+    try:
+        root = Root(tuple(avals))
+        traced = run_trace(AbstractTrace(root, [None] * len(root.invars), where), call)
+    finally:
+        running.reset(token)
+    traced.trace.release()
+    jaxpr = traced.jaxpr()
+    constants = dict(zip(jaxpr.invars[len(root.invars) :], captures(traced), strict=True))
+    arrays = {v: x for v, x in constants.items() if v.aval.shape}
+    rest = {v: x[()] if isinstance(x, np.ndarray) else x for v, x in constants.items()
+            if v not in arrays}  # fmt: skip
+    jaxpr = with_numbers(jaxpr, rest)
+    if not arrays:
+        return jaxpr
+    with Builder() as b:
+        made = [b.atom(_written(x)) for x in arrays.values()]
+        outs = splice(b.eqns, jaxpr, (*root.invars, *made))
+    return Jaxpr(root.invars, b.eqns, outs)
+
+
+def _written(x: Any) -> Any:
+    """A small constant array, number by number."""
+    if x.size > _LARGE:
+        raise StructureError(
+            f"an array constant of shape {x.shape} in a program that holds none above {_LARGE} "
+            "numbers; pass it as an operand"
+        )
+    parts = [ops.full(n, shape=(1,), dtype=x.dtype) for n in x.ravel()]
+    if len(parts) < 2:
+        return ops.full(x.ravel()[0] if parts else 0, shape=x.shape, dtype=x.dtype)
+    return ops.reshape(ops.concatenate(*parts, axis=0), shape=x.shape)
+
+
+_LARGE = 256
 
 
 def with_outputs(jaxpr: Jaxpr, avals: Sequence[Aval]) -> Jaxpr:

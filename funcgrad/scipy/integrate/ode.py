@@ -18,17 +18,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from funcgrad.control.scan import scan
+from funcgrad.control.flow import flow
 from funcgrad.errors import NotTraceableError
 from funcgrad.ops.functions.common import array_of, as_dtype, known
 from funcgrad.scipy.integrate.runge_kutta import METHODS
-from funcgrad.scipy.integrate.stepping import Solved, integrate
+from funcgrad.scipy.integrate.stepping import Solved, Solver, integrate
 from funcgrad.scipy.plain import alike, any_ours
 from funcgrad.trace.core import running
 from funcgrad.trace.tracer import is_traced
-from funcgrad.transforms.custom import custom_vjp
-from funcgrad.transforms.vjp import vjp
-from funcgrad.tree import flatten, unflatten
+from funcgrad.tree import flatten
 
 __all__ = ["odeint", "solve_ivp"]
 
@@ -68,83 +66,18 @@ def _ordered(who: str, ts: Any) -> None:
 
 
 def _solved(
-    f: Any, y0: Any, ts: Any, ends: tuple[Any, Any], args: Any, adjoint: bool, options: Any
-) -> Solved:
+    f: Any, y0: Any, ts: Any, ends: tuple[Any, Any], args: Any, adjoint: bool, solver: Solver,
+    tolerances: tuple[Any, Any],
+) -> Solved:  # fmt: skip
+    def slope(t: Any, y: Any) -> Any:
+        return f(t, y, *args)
+
+    slope.__wrapped__ = f  # type: ignore[attr-defined]  # trees grow with f's code
     if not adjoint:
-        return integrate(lambda t, y: f(t, y, *args), y0, ts, *ends, **options)
+        return integrate(slope, y0, ts, *ends, solver, tolerances)
     whole = np.concatenate((array_of(ends[0]).reshape(1), ts))
-    leaves, treedef = flatten(tuple(args))
-
-    def given(values: Any) -> Any:
-        return unflatten(treedef, list(values))
-
-    ys = _by_adjoint(f, given, options)(y0, whole, tuple(map(array_of, leaves)))[1:]
-    fine = np.all(np.isfinite(ys))
-    return Solved(ys, fine, np.int64(-1), np.int64(-1))
-
-
-def _by_adjoint(f: Any, given: Any, options: Any) -> Any:
-    """(y0, times, leaves of args) -> y at all times, by a vjp of its own."""
-
-    def forward(y0: Any, ts: Any, leaves: Any) -> Any:
-        args = given(leaves)
-        return integrate(lambda t, y: f(t, y, *args), y0, ts, ts[0], ts[-1], **options).y
-
-    forward.__name__ = "adjoint=True: the solver"  # what errors call it
-    solve = custom_vjp(forward)
-
-    def fwd(y0: Any, ts: Any, leaves: Any) -> Any:
-        ys = forward(y0, ts, leaves)
-        return ys, (ys, ts, leaves)
-
-    def bwd(saved: Any, ct: Any) -> Any:
-        ys, ts, leaves = saved
-        return _backwards(f, given, options, ys, ts, leaves, ct)
-
-    solve.defvjp(fwd, bwd)
-    return solve
-
-
-def _backwards(f: Any, given: Any, options: Any, ys: Any, ts: Any, leaves: Any, ct: Any) -> Any:
-    """The cotangents of y0, times and parameters: from each time back to the one before."""
-    shape, size = tuple(ys.shape[1:]), int(np.prod(ys.shape[1:]))
-    moving = [x.dtype.kind == "f" for x in leaves]
-    sizes = [int(np.prod(x.shape)) for x, on in zip(leaves, moving, strict=True) if on]
-
-    def along(t: Any, state: Any) -> Any:
-        """Of (y, λ, dL/dp), all in one row."""
-        y, adjoint = state[:size].reshape(shape), state[size : 2 * size].reshape(shape)
-
-        def at(y: Any, *moved: Any) -> Any:
-            rest = iter(moved)
-            return f(t, y, *given([next(rest) if on else x
-                                   for x, on in zip(leaves, moving, strict=True)]))  # fmt: skip
-
-        slope, pull = vjp(at, y, *[x for x, on in zip(leaves, moving, strict=True) if on])
-        parts = [slope, *(-p for p in pull(adjoint))]
-        return np.concatenate([as_dtype(p, state.dtype).reshape(-1) for p in parts])
-
-    along.__wrapped__ = f  # type: ignore[attr-defined]
-    sums = np.zeros(sum(sizes), ys.dtype)
-
-    def back(carry: Any, x: Any) -> Any:
-        adjoint, sums = carry
-        y, start, end, ct = x
-        state = np.concatenate([y.reshape(-1), adjoint.reshape(-1), sums])
-        solved = integrate(along, state, start.reshape(1), end, start, **options).y[0]
-        adjoint = solved[size : 2 * size].reshape(shape) + ct
-        return (adjoint, solved[2 * size :]), None
-
-    steps = (ys[1:], ts[:-1], ts[1:], ct[:-1])
-    (adjoint, sums), _ = scan(back, (ct[-1], sums), steps, reverse=True)
-    # what is asked for at a time moves with it by f; a later start leaves -f of the whole adjoint
-    rates = [f(ts[i], ys[i], *given(leaves)) for i in range(ts.shape[0])]
-    slopes = [np.sum(ct[i] * rate) for i, rate in enumerate(rates)]
-    ct_ts = np.stack([slopes[0] - np.sum(adjoint * rates[0]), *slopes[1:]])
-    parts = iter(np.split(sums, np.cumsum(sizes)[:-1]) if sizes else [])
-    found = tuple(next(parts).reshape(x.shape) if on else None
-                  for x, on in zip(leaves, moving, strict=True))  # fmt: skip
-    return adjoint, ct_ts, found
+    ys = flow(slope, y0, whole, solver, tolerances)[1:]
+    return Solved(ys, np.all(np.isfinite(ys)), np.int64(-1), np.int64(-1))
 
 
 def _plain(x: Any, dtype: Any) -> Any:
@@ -152,8 +85,8 @@ def _plain(x: Any, dtype: Any) -> Any:
     return known(array_of(x)).astype(dtype)
 
 
-def _tolerances(rtol: Any, atol: Any, dtype: Any) -> dict[str, Any]:
-    return {"rtol": _plain(rtol, dtype), "atol": _plain(atol, dtype)}
+def _tolerances(rtol: Any, atol: Any, dtype: Any) -> tuple[Any, Any]:
+    return _plain(rtol, dtype), _plain(atol, dtype)
 
 
 def odeint(
@@ -196,9 +129,9 @@ def odeint(
         return func(t, y, *args) if tfirst else func(y, t, *args)
 
     by_time.__wrapped__ = func  # type: ignore[attr-defined]
-    settings = _tolerances(rtol, atol, y0.dtype) | {"method": "RK45", "most": mxstep or None}
     f = _slope("odeint", by_time, y0)
-    return _solved(f, y0, ts, (ts[0], ts[-1]), args, adjoint, settings).y
+    solver, tolerances = Solver("RK45", most=mxstep or None), _tolerances(rtol, atol, y0.dtype)
+    return _solved(f, y0, ts, (ts[0], ts[-1]), args, adjoint, solver, tolerances).y
 
 
 def solve_ivp(
@@ -247,13 +180,10 @@ def solve_ivp(
     if y0.ndim != 1:
         raise ValueError(f"solve_ivp: y0 has one axis, not shape {y0.shape}")
     _inside(ts, t0, t1)
-    first = None if first_step is None else _plain(first_step, y0.dtype)
-    settings = _tolerances(rtol, atol, y0.dtype) | {
-        "method": method,
-        "max_step": max_step,
-        "first": first,
-    }
-    solved = _solved(_slope("solve_ivp", fun, y0), y0, ts, (t0, t1), args, adjoint, settings)
+    first = None if first_step is None else float(known(first_step))
+    solver = Solver(method, float(known(max_step)), first)
+    f, tolerances = _slope("solve_ivp", fun, y0), _tolerances(rtol, atol, y0.dtype)
+    solved = _solved(f, y0, ts, (t0, t1), args, adjoint, solver, tolerances)
     return OdeResult(ts, np.moveaxis(solved.y, 0, -1), solved.success, solved.nfev)
 
 
