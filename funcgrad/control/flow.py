@@ -178,10 +178,10 @@ class _Sensitivity(LinearMap):
             start, end, before, ys, cts = x
             pulled = [p + ct for p, ct in zip(pulled, cts, strict=True)]
             found = both(settings, consts, np.stack([end, start]), [*ys, *pulled, *sums])
-            found = [leaf[-1] for leaf in found]
-            fine = self.of.solver.agree(*stop_gradient((found[:n], before)), *settings)
-            found = [np.where(fine, leaf, np.nan).astype(leaf.dtype) for leaf in found]
-            return (found[n : 2 * n], found[2 * n :]), None
+            ends = [leaf[-1] for leaf in found]
+            fine = self.of.solver.agree(*stop_gradient((ends[:n], before)), *settings)
+            ends = [np.where(fine, x, np.nan).astype(x.dtype) for x in ends]
+            return (ends[n : 2 * n], ends[2 * n :]), None
 
         back.__wrapped__ = self.of.f  # type: ignore[attr-defined]  # trees end with it
         none = [np.zeros_like(ct[0]) for ct in cts]

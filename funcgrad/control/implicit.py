@@ -316,7 +316,8 @@ def custom_root(
     _same("custom_root: the solver's x", found, treedef, avals)
     consts = residual.consts
     slope = _slope(residual.jaxpr, len(consts), n)
-    turned = transpose_jaxpr(slope, (False,) * (len(consts) + n) + (True,) * n)
+    cut = _slope(residual.jaxpr, len(consts), n, split=True)  # its loops can be transposed
+    turned = transpose_jaxpr(cut, (False,) * (len(consts) + n) + (True,) * n)
     forward, backward = (
         _tangent_program(tangent_solve, jaxpr, consts, avals, treedef) for jaxpr in (slope, turned)
     )
@@ -337,9 +338,9 @@ def custom_root(
     return (x, unflatten(found.aux_def, outs[n:])) if has_aux else x
 
 
-def _slope(f: Jaxpr, n_consts: int, n: int) -> Jaxpr:
+def _slope(f: Jaxpr, n_consts: int, n: int, split: bool = False) -> Jaxpr:
     """(constants, x, v) -> the derivative of f at x along v."""
-    made, flags = jvp_jaxpr(f, (False,) * n_consts + (True,) * n)
+    made, flags = jvp_jaxpr(f, (False,) * n_consts + (True,) * n, split)
     rest = iter(made.outvars[len(f.outvars) :])
     with Builder() as b:
         b.eqns.extend(made.eqns)

@@ -5,7 +5,7 @@ import pytest
 import scipy.integrate
 
 from funcgrad import grad, hessian, jacfwd, jacrev, jit, jvp, vmap
-from funcgrad.errors import DifferentiationError, NotTraceableError
+from funcgrad.errors import NotTraceableError
 from funcgrad.scipy import integrate
 from funcgrad.testing import check_grads
 
@@ -168,34 +168,6 @@ def test_times_and_closures_against_the_closed_form():
         third, jvp(hessian(exact), (p,), (np.ones(4),))[1], rtol=1e-5, atol=1e-6
     )
     np.testing.assert_allclose(jit(jacrev(ours))(p), jacrev(exact)(p), rtol=2e-7)
-
-
-def test_adjoint():
-    y0, a, b = np.array([1.0, 0.5]), np.float64(1.5), np.float64(0.8)
-    loss = lambda adjoint: (
-        lambda y0, t, a, b: np.sum(
-            np.sin(integrate.odeint(lotka, y0, t, a, b, adjoint=adjoint, **TIGHT))
-        )
-    )
-    exact, found = (grad(loss(on), argnums=(0, 1, 2, 3))(y0, T, a, b) for on in (False, True))
-    for x, y in zip(exact, found, strict=True):
-        np.testing.assert_allclose(y, x, rtol=1e-6, atol=1e-7)
-    f = lambda t, y, p: -p["k"] * y
-    options = {"t_eval": T[1:], **TIGHT}
-    ivp = lambda adjoint: (
-        lambda p: np.sum(
-            integrate.solve_ivp(f, (0.0, 2.0), np.ones(2), args=(p,), adjoint=adjoint, **options).y
-        )
-    )
-    np.testing.assert_allclose(
-        grad(ivp(True))({"k": 0.5})["k"], grad(ivp(False))({"k": 0.5})["k"], rtol=1e-7
-    )
-
-
-def test_what_the_adjoint_cannot_do():
-    solve = lambda k: integrate.odeint(lambda y, t: -k * y, np.ones(1), T, adjoint=True)
-    with pytest.raises(DifferentiationError, match=r"adjoint=True.*as an argument"):
-        jacrev(solve)(1.0)
 
 
 def relaxing(p, method="Radau", t=(0.25, 1.0)):

@@ -1,13 +1,18 @@
-"""odeint and solve_ivp: initial value problems, differentiated through their steps or by adjoints.
+"""odeint and solve_ivp: initial value problems, differentiated through their steps or as equations.
 
 By default derivatives are those of the discrete solution, step sizes held constant: both modes,
 any order, in y0, args, what the slope closes over, and times; reverse mode keeps what each step
-needs. With ``adjoint=True`` reverse mode solves
+needs. With ``adjoint=True`` they are those of the equation, in the same values and orders:
 
-    λ' = -(∂f/∂y)^T λ      dL/dp = ∫ λ^T ∂f/∂p dt
+    w' = ∂f/∂y w + ∂f/∂p dp                            forward mode, beside y
+    λ' = -(∂f/∂y)^T λ      dL/dp = ∫ λ^T ∂f/∂p dt      reverse mode, backwards from the end
 
-backwards from the end instead (Pontryagin; Chen et al., 2018): its memory does not grow with the
-number of steps, its accuracy is that of the tolerances, and there is no forward mode.
+(Pontryagin; Chen et al., 2018), and both of each other. The memory of reverse mode grows with the
+number of times asked for, not with that of steps. Step sizes follow from the tolerances, which the
+largest part of (y, w) or (y, λ, dL/dp) has to meet, w and λ in units of the largest tangent or
+cotangent given: expect derivatives about as accurate as y. Where y, followed backwards, does not
+come back to what it was to half of the digits, as for stiff equations, the gradient is NaN: leave
+``adjoint`` out, or ask for y at more times.
 """
 
 from __future__ import annotations
@@ -97,8 +102,10 @@ def odeint(
     """y at the times t (n,), of shape (n, *y0.shape), for y' = func(y, t, *args), y(t[0]) = y0.
 
     ``args`` follow one by one, as in JAX, or as a tuple, as in SciPy. Where nothing is traced it is
-    SciPy's LSODA; traced, Dormand and Prince's method of order 5 (`adjoint`: see the module).
-    Past ``mxstep`` steps in all, or where the tolerance cannot be met, y is NaN.
+    SciPy's LSODA; traced, Dormand and Prince's method of order 5. With ``adjoint`` derivatives are
+    those of the equation, solved for in turn at these tolerances, and not those of the steps:
+    reverse mode then needs no memory per step. Past ``mxstep`` steps in all, or where the
+    tolerance cannot be met, y is NaN.
 
     Raises ValueError where times are out of order or func does not return the shape of y.
 
@@ -146,7 +153,9 @@ def solve_ivp(
     steps of its own by "Radau", which is for stiff equations and solves full systems of three
     times as many (its derivatives are right up to order 3). It needs ``t_eval`` (n,): how many
     steps there are is not known beforehand. ``.success`` says whether the end was reached; y is
-    NaN beyond the last step. ``adjoint``: see the module.
+    NaN beyond the last step. With ``adjoint`` derivatives are those of the equation, solved for
+    in turn at these tolerances, and not those of the steps: reverse mode then needs no memory per
+    step (for stiff equations, where it cannot go back, it is NaN). ``.nfev`` is then unknown, -1.
 
     Raises NotTraceableError for other methods, events and dense output.
 

@@ -170,9 +170,8 @@ class Radau(NamedTuple):
 
 def _radau_error(f: Slope, t: Any, h: Any, y: Any, k: Any, rows: Any) -> Any:
     """(mu/h - J)^-1 (k + e z / h), J the Jacobian at the start."""
-    size = rows.shape[1]
     jacobian = jacfwd(lambda v: f(t, v.reshape(y.shape)).reshape(-1))(y.reshape(-1))
-    matrix = np.eye(size, dtype=y.dtype) * (_REAL / h) - stop_gradient(jacobian)
+    matrix = np.diag(np.ones_like(rows[0]) * (_REAL / h)) - stop_gradient(jacobian)
     right = k.reshape(-1) + _RADAU_E.astype(y.dtype) @ rows / h
     return np.linalg.solve(matrix, right).reshape(y.shape)
 

@@ -167,7 +167,7 @@ def steps(
         )  # fmt: skip
 
     advance.__wrapped__ = f  # type: ignore[attr-defined]  # the tree grows with f's code
-    no = np.bool_(False)
-    state = (begin, y0, k0, h0, no, ys0, no, np.int64(0))
+    lost = ~np.isfinite(h0)  # a start that is not a number: no step would ever fail
+    state = (begin, y0, k0, h0, np.bool_(False), ys0, lost, np.int64(0))
     t, _, _, _, _, ys, _, count = while_loop(going, advance, state)
     return Solved(ys, way * (t - bound) >= 0, 2 + m.cost * count, count)
