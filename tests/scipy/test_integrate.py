@@ -120,7 +120,7 @@ def lotka(y, t, a, b):
     return np.stack([a * y[0] - b * y[0] * y[1], b * y[0] * y[1] - y[1]])
 
 
-@pytest.mark.parametrize("method", ["RK45", "RK23"])
+@pytest.mark.parametrize("method", ["RK45", "RK23", "DOP853"])
 def test_steps_are_scipys(method):
     y0, args = np.array([1.0, 0.5]), (1.5, 0.8)
     f = lambda t, y, a, b: lotka(y, t, a, b)
@@ -131,6 +131,59 @@ def test_steps_are_scipys(method):
         )(y0)
         np.testing.assert_allclose(found.y, wanted.y, rtol=1e-12)
         assert found.success
+
+
+def test_high_order():
+    """Order 8 and its dense output of order 7; and derivatives through the steps."""
+    y0 = np.array([1.0, 0.0])
+    f = lambda t, y, w: np.stack([y[1], -w * w * y[0]])
+    at = np.linspace(0.0, 10.0, 7)
+
+    def ours(w, **options):
+        return integrate.solve_ivp(
+            f, (0.0, 10.0), y0, "DOP853", at, args=(w,), rtol=1e-12, atol=1e-12, **options
+        ).y[0]
+
+    exact = lambda w: np.cos(w * at)
+    for adjoint in (False, True):
+        for ask in (jit, jacfwd, jacrev):
+            found = ask(lambda w, on=adjoint: ours(w, adjoint=on))(1.3)
+            np.testing.assert_allclose(found, ask(exact)(1.3), atol=1e-9)
+
+
+@pytest.mark.parametrize("adjoint", [False, True])
+@pytest.mark.parametrize("span", [(0.0, 2.0), (2.0, -1.0)])
+def test_dense_output(span, adjoint):
+    f = lambda t, y, k: np.stack([y[1], -k * y[0]])
+    y0, ts = np.array([1.0, 0.3]), np.array([1.7, 0.2, 0.2, 1.1])
+    theirs = scipy.integrate.solve_ivp(
+        f, span, y0, dense_output=True, args=(1.3,), rtol=1e-8, atol=1e-8
+    )
+
+    def sol(k, t):
+        options = {"rtol": 1e-8, "atol": 1e-8, "adjoint": adjoint, "dense_output": True}
+        solved = integrate.solve_ivp(f, span, y0, args=(k,), **options)
+        assert isinstance(solved.success, bool) or solved.y.shape == (2, 2)  # SciPy's, or both ends
+        return solved.sol(t)
+
+    rtol = 1e-6 if adjoint else 1e-11  # the last step ends at the last time asked for
+    np.testing.assert_allclose(jit(sol)(1.3, ts), theirs.sol(ts), rtol=rtol)
+    np.testing.assert_allclose(jit(sol)(1.3, 0.7), theirs.sol(0.7), rtol=rtol)
+    moved = jvp(lambda t: sol(1.3, t), (ts,), (np.ones(4),))[1]
+    np.testing.assert_allclose(moved, f(ts, theirs.sol(ts), 1.3), rtol=1e-6)
+
+    def exact(k, t):
+        w, s = np.sqrt(k), t - span[0]
+        return y0[0] * np.cos(w * s) + y0[1] / w * np.sin(w * s)
+
+    for ask in (jacfwd, jacrev):
+        found = ask(lambda k, t: sol(k, t)[0], argnums=(0, 1))(1.3, ts)
+        for one, other in zip(found, ask(exact, argnums=(0, 1))(1.3, ts), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6)
+    with pytest.raises(ValueError, match="lies outside of t_span"):
+        jit(lambda k: sol(k, np.array([3.0])))(1.3)
+    with pytest.raises(ValueError, match="a time or a row"):
+        jit(lambda k: sol(k, np.ones((2, 2))))(1.3)
 
 
 def test_odeint_against_lsoda():

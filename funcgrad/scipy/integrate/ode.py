@@ -18,6 +18,7 @@ come back to what it was to half of the digits, as for stiff equations, the grad
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -26,8 +27,7 @@ import numpy as np
 from funcgrad.control.flow import flow
 from funcgrad.errors import NotTraceableError
 from funcgrad.ops.functions.common import array_of, as_dtype, known
-from funcgrad.scipy.integrate.runge_kutta import METHODS
-from funcgrad.scipy.integrate.stepping import Solved, Solver, integrate
+from funcgrad.scipy.integrate.stepping import METHODS, Solved, Solver, integrate
 from funcgrad.scipy.plain import alike, any_ours
 from funcgrad.trace.core import running
 from funcgrad.trace.tracer import is_traced
@@ -43,6 +43,7 @@ class OdeResult(NamedTuple):
     y: Any
     success: Any
     nfev: Any
+    sol: Any = None
 
 
 def _slope(who: str, func: Callable[..., Any], y: Any) -> Any:
@@ -149,15 +150,19 @@ def solve_ivp(
 ) -> Any:  # fmt: skip
     """``.t`` and ``.y`` (number of equations, n) for y' = fun(t, y, *args), y(t_span[0]) = y0.
 
-    Where nothing is traced it is SciPy's. Traced, it takes the same steps by "RK45" or "RK23", and
-    steps of its own by "Radau", which is for stiff equations and solves full systems of three
-    times as many (its derivatives are right up to order 3). It needs ``t_eval`` (n,): how many
-    steps there are is not known beforehand. ``.success`` says whether the end was reached; y is
-    NaN beyond the last step. With ``adjoint`` derivatives are those of the equation, solved for
-    in turn at these tolerances, and not those of the steps: reverse mode then needs no memory per
-    step (for stiff equations, where it cannot go back, it is NaN). ``.nfev`` is then unknown, -1.
+    Where nothing is traced it is SciPy's. Traced, it takes the same steps by "RK45", "RK23" or
+    "DOP853", and steps of its own by "Radau", which is for stiff equations and solves full systems
+    of three times as many (its derivatives are right up to order 3). It needs ``t_eval`` (n,): how
+    many steps there are is not known beforehand. With ``dense_output`` that may be left out, for
+    both ends; ``.sol(t)`` is y at times (), (m,) within t_span in any order, differentiable in t
+    too, of the numbers that ``t_eval`` would give; each call solves again. ``.success`` says
+    whether the end was reached; y is NaN beyond the last step.
 
-    Raises NotTraceableError for other methods, events and dense output.
+    With ``adjoint`` derivatives are those of the equation, solved for in turn at these tolerances,
+    and not those of the steps: reverse mode then needs no memory per step (for stiff equations,
+    where it cannot go back, it is NaN). ``.nfev`` is then unknown, -1.
+
+    Raises NotTraceableError for other methods and events.
 
     >>> import numpy as np
     >>> from funcgrad import grad
@@ -176,29 +181,62 @@ def solve_ivp(
         return scipys_ivp(fun, span, y0, method, t_eval, dense_output, events, vectorized,
                           args or None, rtol=rtol, atol=atol, max_step=max_step,
                           first_step=first_step, **options)  # fmt: skip
-    refused = [name for name, on in (("dense_output", dense_output), ("events", events is not None),
-                                     *((name, True) for name in options)) if on]  # fmt: skip
+    refused = [*(["events"] if events is not None else []), *options]
     if refused or method not in METHODS:
         what = ", ".join(refused) or f"method={method!r}"
         raise NotTraceableError(
             f"solve_ivp: {what} not covered on traced values; methods are {', '.join(METHODS)}"
         )
-    if t_eval is None:
-        raise NotTraceableError("solve_ivp: pass t_eval; the number of steps is not known ahead")
-    y0, t0, t1, ts = alike(y0, *span, t_eval)
+    if t_eval is None and not dense_output:
+        raise NotTraceableError(
+            "solve_ivp: pass t_eval, or dense_output=True; the number of steps is not known ahead"
+        )
+    y0, t0, t1, ts = alike(y0, *span, list(span) if t_eval is None else t_eval)
     if y0.ndim != 1:
         raise ValueError(f"solve_ivp: y0 has one axis, not shape {y0.shape}")
-    _inside(ts, t0, t1)
+    _ordered("solve_ivp: t_eval", ts)
+    _within("t_eval", ts, t0, t1)
     first = None if first_step is None else float(known(first_step))
     solver = Solver(method, float(known(max_step)), first)
-    f, tolerances = _slope("solve_ivp", fun, y0), _tolerances(rtol, atol, y0.dtype)
-    solved = _solved(f, y0, ts, (t0, t1), args, adjoint, solver, tolerances)
-    return OdeResult(ts, np.moveaxis(solved.y, 0, -1), solved.success, solved.nfev)
+    tolerances = _tolerances(rtol, atol, y0.dtype)
+    f = _slope("solve_ivp", fun, y0)
+    solution = _Solution(f, y0, (t0, t1), args, adjoint, solver, tolerances)
+    solved = solution.at(ts)
+    return OdeResult(ts, np.moveaxis(solved.y, 0, -1), solved.success, solved.nfev,
+                     solution if dense_output else None)  # fmt: skip
 
 
-def _inside(ts: Any, t0: Any, t1: Any) -> None:
-    if any(map(is_traced, (ts, t0, t1))):
-        return
-    _ordered("solve_ivp: t_eval", ts)
-    if ts.size and (ts.min() < min(t0, t1) or ts.max() > max(t0, t1)):
-        raise ValueError(f"solve_ivp: t_eval lies outside of t_span, {t0} to {t1}")
+@dataclass(frozen=True)
+class _Solution:
+    """A problem, solved whenever it is asked for some times; the steps do not depend on them."""
+
+    f: Any
+    y0: Any
+    span: tuple[Any, Any]
+    args: Any
+    adjoint: bool
+    solver: Solver
+    tolerances: tuple[Any, Any]
+
+    def at(self, ts: Any) -> Solved:
+        """What there is at times in order."""
+        return _solved(self.f, self.y0, ts, self.span, self.args, self.adjoint, self.solver,
+                       self.tolerances)  # fmt: skip
+
+    def __call__(self, t: Any) -> Any:
+        """y at a time, (number of equations,), or at times (m,), one column each."""
+        t0, t1, t = alike(*self.span, t)
+        ts = t.reshape(-1)
+        if t.ndim > 1:
+            raise ValueError(f"solve_ivp: sol takes a time or a row of them, not shape {t.shape}")
+        _within("sol(t)", ts, t0, t1)
+        order = np.argsort(ts * np.sign(t1 - t0))
+        rows = self.at(ts[order]).y[np.argsort(order)]
+        return rows[0] if not t.ndim else np.moveaxis(rows, 0, -1)
+
+
+def _within(what: str, ts: Any, t0: Any, t1: Any) -> None:
+    """Times that are known have to lie in the span."""
+    known = not any(map(is_traced, (ts, t0, t1)))
+    if known and ts.size and (ts.min() < min(t0, t1) or ts.max() > max(t0, t1)):
+        raise ValueError(f"solve_ivp: {what} lies outside of t_span, {t0} to {t1}")

@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from funcgrad.control.while_loop import while_loop
-from funcgrad.scipy.integrate.runge_kutta import METHODS, RK45, Slope, rms, step
+from funcgrad.scipy.integrate.dop853 import Dop853
+from funcgrad.scipy.integrate.runge_kutta import RK23, RK45, Radau, Slope, rms, step
 from funcgrad.trace.tracer import is_traced
 from funcgrad.transforms.stop_gradient import stop_gradient
 
-__all__ = ["Solved", "integrate"]
+__all__ = ["METHODS", "Solved", "Solver", "integrate"]
+
+METHODS: dict[str, Any] = {"RK23": RK23, "RK45": RK45, "DOP853": Dop853(), "Radau": Radau()}
 
 
 class Solved(NamedTuple):
@@ -156,7 +159,7 @@ def steps(
         h = end - t
         made = m.attempt(f, t, y, k, h, tol)
         scale = atol + rtol * np.maximum(abs(stop_gradient(y)), abs(stop_gradient(made.new)))
-        error = np.where(made.found, norm(stop_gradient(made.error) / scale), np.inf)
+        error = np.where(made.found, made.error(scale, norm), np.inf)
         good = error < 1
         here = good & (way * (ts - t) > 0) & (way * (ts - end) <= 0)
         wanted = abs(h) * _factor(error, m.order, rejected)
