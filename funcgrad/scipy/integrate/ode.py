@@ -151,8 +151,9 @@ def solve_ivp(
     """``.t`` and ``.y`` (number of equations, n) for y' = fun(t, y, *args), y(t_span[0]) = y0.
 
     Where nothing is traced it is SciPy's. Traced, it takes the same steps by "RK45", "RK23" or
-    "DOP853", and steps of its own by "Radau", which is for stiff equations and solves full systems
-    of three times as many (its derivatives are right up to order 3). It needs ``t_eval`` (n,): how
+    "DOP853", and steps of its own by two methods for stiff equations that solve full systems in
+    each: "BDF", of as many equations, and "Radau", of three times as many (derivatives through
+    their steps are right up to order 3). It needs ``t_eval`` (n,): how
     many steps there are is not known beforehand. With ``dense_output`` that may be left out, for
     both ends; ``.sol(t)`` is y at times (), (m,) within t_span in any order, differentiable in t
     too, of the numbers that ``t_eval`` would give; each call solves again. ``.success`` says

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from funcgrad.control.while_loop import while_loop
+from funcgrad.scipy.integrate.bdf import Bdf, follow
 from funcgrad.scipy.integrate.dop853 import Dop853
 from funcgrad.scipy.integrate.runge_kutta import RK23, RK45, Radau, Slope, rms, step
 from funcgrad.trace.tracer import is_traced
@@ -21,7 +22,9 @@ from funcgrad.transforms.stop_gradient import stop_gradient
 
 __all__ = ["METHODS", "Solved", "Solver", "integrate"]
 
-METHODS: dict[str, Any] = {"RK23": RK23, "RK45": RK45, "DOP853": Dop853(), "Radau": Radau()}
+METHODS: dict[str, Any] = {
+    "RK23": RK23, "RK45": RK45, "DOP853": Dop853(), "Radau": Radau(), "BDF": Bdf(),
+}  # fmt: skip
 
 
 class Solved(NamedTuple):
@@ -145,6 +148,9 @@ def steps(
     tall = (n,) + (1,) * y0.ndim
     ys0 = np.where((ts == begin).reshape(tall), y0, np.asarray(np.nan, dtype))
     h0 = h0 * np.ones((), dtype)
+    if isinstance(m, Bdf):
+        ys, t, count = follow(f, y0, k0, h0, ts, ys0, begin, bound, solver, tol, norm)
+        return Solved(ys, way * (t - bound) >= 0, 2 + m.cost * count, count)
 
     def going(state: Any) -> Any:
         t, _, _, _, _, _, failed, count = state
