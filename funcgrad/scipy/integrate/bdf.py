@@ -145,39 +145,34 @@ def _next(s: State, differences: Any, error: Any, size_of: Any, good: Any) -> tu
     return np.where(choose, k + move, k), factor.astype(dtype), choose
 
 
-def follow(
-    f: Slope, y0: Any, k0: Any, h0: Any, ts: Any, ys0: Any, begin: Any, bound: Any, solver: Any,
-    tol: tuple[Any, Any], norm: Callable[[Any], Any],
-) -> tuple[Any, Any, Any]:  # fmt: skip
-    """y at the times asked for, the last time reached, and the number of steps tried."""
-    dtype, shape, way = y0.dtype, y0.shape, np.sign(bound - begin)
-    rtol, atol = (np.broadcast_to(x, shape).reshape(-1) if x.ndim else x for x in tol)
+class _Course(NamedTuple):
+    """What stays the same from step to step."""
 
-    def slope(t: Any, y: Any) -> Any:
-        return f(t, y.reshape(shape)).reshape(-1)
+    f: Slope
+    ts: Any
+    bound: Any
+    way: Any
+    solver: Any
+    tol: tuple[Any, Any]
+    norm: Callable[[Any], Any]
 
-    slope.__wrapped__ = f  # type: ignore[attr-defined]
+    def going(self, s: State) -> Any:
+        most = True if self.solver.most is None else s.count < self.solver.most
+        return (self.way * (s.t - self.bound) < 0) & ~s.failed & most
 
-    def going(s: State) -> Any:
-        most = True if solver.most is None else s.count < solver.most
-        return (way * (s.t - bound) < 0) & ~s.failed & most
-
-    def advance(s: State) -> State:
+    def advance(self, s: State) -> State:
+        way, ts, dtype = self.way, self.ts, s.differences.dtype
         least = 10 * abs(np.nextafter(s.t, way * np.asarray(np.inf, dtype)) - s.t)
-        size = np.maximum(np.minimum(s.size, solver.max_step), least)
-        end = np.where(way * (s.t + way * size - bound) > 0, bound, s.t + way * size)
+        size = np.maximum(np.minimum(s.size, self.solver.max_step), least)
+        end = np.where(way * (s.t + way * size - self.bound) > 0, self.bound, s.t + way * size)
         h = end - s.t
-        ratio = abs(h) / s.size
-        s = s._replace(
-            differences=_rescaled(s.differences, s.order, ratio),
-            equal=np.where(ratio == 1, s.equal, 0),
-        )
-        made = _step(slope, s, end, h, norm, (rtol, atol))
+        s = self.fitted(s, abs(h) / s.size)
+        made = _step(self.f, s, end, h, self.norm, self.tol)
         d, new = stop_gradient((made.d, made.new))
-        scale = atol + rtol * abs(new)
+        scale = self.tol[1] + self.tol[0] * abs(new)
 
         def size_of(k: Any, row: Any) -> Any:
-            return norm(_pick(_ERROR, k, dtype) * stop_gradient(row) / scale)
+            return self.norm(_pick(_ERROR, k, dtype) * stop_gradient(row) / scale)
 
         error = np.where(made.found, size_of(s.order, d), np.inf)
         good = error < 1
@@ -186,11 +181,32 @@ def follow(
         here = good & (way * (ts - s.t) > 0) & (way * (ts - end) <= 0)
         ys = np.where(here[:, None], _dense(moved, s.order, end, h, ts), s.ys)
         after = _rescaled(np.where(good, moved, s.differences), order, factor)
-        size = abs(h) * factor
-        return State(
-            np.where(good, end, s.t), after, order, size,
-            np.where(choose | ~good, 0, s.equal + 1), ys, ~good & (size < least), s.count + 1,
-        )  # fmt: skip
+        equal, size = np.where(choose | ~good, 0, s.equal + 1), abs(h) * factor
+        failed = ~good & (size < least)
+        return State(np.where(good, end, s.t), after, order, size, equal, ys, failed, s.count + 1)
+
+    def fitted(self, s: State, ratio: Any) -> State:
+        """The differences for the length that the step has, once limits have been heeded."""
+        differences = _rescaled(s.differences, s.order, ratio)
+        return s._replace(differences=differences, equal=np.where(ratio == 1, s.equal, 0))
+
+
+def follow(
+    f: Slope, y0: Any, k0: Any, h0: Any, ts: Any, ys0: Any, begin: Any, bound: Any, solver: Any,
+    tol: tuple[Any, Any], norm: Callable[[Any], Any],
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """y at the times asked for, the last time reached, and the number of steps tried."""
+    shape, way = y0.shape, np.sign(bound - begin)
+    rtol, atol = (np.broadcast_to(x, shape).reshape(-1) if x.ndim else x for x in tol)
+
+    def slope(t: Any, y: Any) -> Any:
+        return f(t, y.reshape(shape)).reshape(-1)
+
+    slope.__wrapped__ = f  # type: ignore[attr-defined]
+    course = _Course(slope, ts, bound, way, solver, (rtol, atol), norm)
+
+    def advance(s: State) -> State:
+        return course.advance(s)
 
     advance.__wrapped__ = f  # type: ignore[attr-defined]  # the tree grows with f's code
     row = y0.reshape(-1)
@@ -199,5 +215,5 @@ def follow(
         begin, np.stack([row, h0 * way * k0.reshape(-1), *rest]), np.int64(1), h0, np.int64(0),
         ys0.reshape((ts.shape[0], -1)), ~np.isfinite(h0), np.int64(0),
     )  # fmt: skip
-    found = while_loop(going, advance, state)
+    found = while_loop(course.going, advance, state)
     return found.ys.reshape((ts.shape[0], *shape)), found.t, found.count
