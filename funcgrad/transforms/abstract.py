@@ -103,19 +103,42 @@ def closed(avals: Sequence[Aval], call: Callable[[list[Any]], Any], where: str) 
 
 
 def _written(x: Any) -> Any:
-    """A small constant array, number by number."""
-    if x.size > _LARGE:
+    """A constant array, run by run: of one number, or of integers in equal steps."""
+    runs = _runs(x)
+    if len(runs) > _LARGE:
         raise StructureError(
-            f"an array constant of shape {x.shape} in a program that holds none above {_LARGE} "
-            "numbers; pass it as an operand"
+            f"an array constant of shape {x.shape} in a program that is made without operands for "
+            "it; pass it as one"
         )
-    parts = [ops.full(n, shape=(1,), dtype=x.dtype) for n in x.ravel()]
-    if len(parts) < 2:
-        return ops.full(x.ravel()[0] if parts else 0, shape=x.shape, dtype=x.dtype)
-    return ops.reshape(ops.concatenate(*parts, axis=0), shape=x.shape)
+    if len(runs) < 2 and (not runs or not runs[0][1]):
+        return ops.full(x.dtype.type(runs[0][0] if runs else 0), shape=x.shape, dtype=x.dtype)
+    parts = [_run(x.dtype, *run) for run in runs]
+    return ops.reshape(ops.concatenate(*parts, axis=0) if parts[1:] else parts[0], shape=x.shape)
 
 
-_LARGE = 256
+def _run(dtype: Any, start: Any, step: Any, n: int) -> Any:
+    whole = ops.full(dtype.type(start), shape=(n,), dtype=dtype)
+    if not step:
+        return whole
+    return ops.add(whole, ops.multiply(ops.iota(shape=(n,), axis=0, dtype=dtype), dtype.type(step)))
+
+
+def _runs(x: Any) -> list[tuple[Any, Any, int]]:
+    """(first, step, length) of each run of an array in order; 0.0 and -0.0 are two numbers."""
+    numbers, stepping = x.ravel().tolist(), x.dtype.kind == "i"
+    marks = numbers if stepping else [repr(n) for n in numbers]
+    runs, i = [], 0
+    while i < len(marks):
+        j = i + 1
+        step = marks[j] - marks[i] if stepping and j < len(marks) else 0
+        while j < len(marks) and marks[j] == (marks[j - 1] + step if stepping else marks[i]):
+            j += 1
+        runs.append((numbers[i], step if j > i + 1 else 0, j - i))
+        i = j
+    return runs
+
+
+_LARGE = 4096  # runs: each is an equation of the program
 
 
 def with_outputs(jaxpr: Jaxpr, avals: Sequence[Aval]) -> Jaxpr:

@@ -356,12 +356,15 @@ class _Transposed(LinearMap):
 
     def __init__(self, bwd: Jaxpr, n_cts: int):
         super().__init__()
-        self.transposed, self.n_fixed = bwd, len(bwd.invars) - n_cts
+        self.bwd, self.n_fixed = bwd, len(bwd.invars) - n_cts
         self.out_avals = tuple(v.aval for v in bwd.invars[self.n_fixed :])
 
     def make(self) -> Jaxpr:
-        bwd = inlined(self.transposed)
+        bwd = inlined(self.bwd)
         return transpose_jaxpr(bwd, tuple(i >= self.n_fixed for i in range(len(bwd.invars))))
+
+    def make_transposed(self) -> Jaxpr:
+        return self.bwd
 
 
 def _transposed(bwd: Jaxpr, n_cts: int) -> _Transposed:

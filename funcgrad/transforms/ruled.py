@@ -8,7 +8,6 @@ A derivative may hold operations of the same kind: written out beforehand there 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any
 
 from funcgrad.ir.avals import Aval
@@ -33,10 +32,10 @@ class _Lazy:
     def __init__(self) -> None:
         self._kept: dict[Any, Any] = {}
 
-    @cached_property
+    @property
     def program(self) -> Jaxpr:
         """operands -> outputs: what runs."""
-        return self.make()
+        return self.kept("program", self.make)  # type: ignore[no-any-return]
 
     def make(self) -> Jaxpr:
         raise NotImplementedError
@@ -58,10 +57,10 @@ class LinearMap(_Lazy):
 
     n_fixed: int
 
-    @cached_property
+    @property
     def transposed(self) -> Jaxpr:
         """(fixed, cotangents of the outputs) -> cotangents of the other operands."""
-        return self.make_transposed()
+        return self.kept("transposed", self.make_transposed)  # type: ignore[no-any-return]
 
     def make_transposed(self) -> Jaxpr:
         raise NotImplementedError

@@ -229,3 +229,19 @@ def test_memory_of_reverse_mode():
     for adjoint, histories in ((True, False), (False, True)):
         made = str(make_jaxpr(grad(lambda y, on=adjoint: end(y, on)))(np.ones(2)))
         assert ("[?" in made) == histories
+
+
+@pytest.mark.parametrize("method", ["BDF", "Radau", "DOP853"])
+def test_many_equations(method):
+    """What solvers bring along, such as indices of a Jacobian, is written into programs."""
+
+    def end(y, adjoint):
+        slope = lambda t, y: -0.1 * y * y * np.arange(1, 31.0)
+        options = {"rtol": 1e-7, "atol": 1e-7, "adjoint": adjoint}
+        return solve_ivp(slope, (0.0, 1.0), y, method, [1.0], **options).y[:, 0]
+
+    exact = 1 / (1 + 0.1 * np.arange(1, 31.0)) ** 2  # dy/dy0 of y = y0 / (1 + c y0 t)
+    ones = np.ones(30)
+    for adjoint in (True, False):
+        found = jvp(lambda y, on=adjoint: end(y, on), (ones,), (ones,))[1]
+        np.testing.assert_allclose(found, exact, rtol=5e-4)
