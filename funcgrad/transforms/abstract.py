@@ -126,7 +126,7 @@ def _run(dtype: Any, start: Any, step: Any, n: int) -> Any:
 def _runs(x: Any) -> list[tuple[Any, Any, int]]:
     """(first, step, length) of each run of an array in order; 0.0 and -0.0 are two numbers."""
     numbers, stepping = x.ravel().tolist(), x.dtype.kind == "i"
-    marks = numbers if stepping else [repr(n) for n in numbers]
+    marks: list[Any] = numbers if stepping else [repr(n) for n in numbers]
     runs, i = [], 0
     while i < len(marks):
         j = i + 1
