@@ -8,6 +8,8 @@ import pytest
 import scipy.linalg
 
 from funcgrad import (
+    checkpoint,
+    custom_vjp,
     fori_loop,
     grad,
     hessian,
@@ -21,7 +23,8 @@ from funcgrad import (
     scan,
     vjp,
     vmap,
-)
+    while_loop,
+)  # fmt: skip
 from funcgrad.errors import DifferentiationError
 from funcgrad.lax import custom_root
 from funcgrad.scipy.integrate import odeint, solve_ivp
@@ -245,3 +248,44 @@ def test_many_equations(method):
     for adjoint in (True, False):
         found = jvp(lambda y, on=adjoint: end(y, on), (ones,), (ones,))[1]
         np.testing.assert_allclose(found, exact, rtol=5e-4)
+
+
+def test_slopes_that_hold_programs_themselves():
+    """A loop, a custom rule, another equation; and the whole thing checkpointed."""
+
+    def by_loop(y, t, k):
+        term = lambda c: (1 + c[0] * y / (4 - c[1]), c[1] + 1)
+        return -k * while_loop(lambda c: c[1] < 4, term, (np.ones_like(y), 0))[0]
+
+    @custom_vjp
+    def cube(y):
+        return y**3
+
+    cube.defvjp(lambda y: (y**3, y), lambda y, ct: (3 * y**2 * ct,))
+
+    def by_equation(y, t, k):
+        return -odeint(lambda z, s: -k * z, y, np.array([0.0, 1.0]), **TIGHT)[-1]
+
+    plain = {
+        by_loop: lambda y, t, k: -k * (1 + y + y * y / 2 + y**3 / 6 + y**4 / 24),
+        lambda y, t, k: -k * cube(y): lambda y, t, k: -k * y**3,
+        by_equation: lambda y, t, k: -np.exp(-k) * y,
+    }
+    for ours, theirs in plain.items():
+        end = lambda k, slope, **o: np.sum(
+            odeint(slope, np.array([0.5, 1.2]), np.array([0.0, 0.5]), k, **o)[-1] ** 2
+        )
+        exact = lambda k, f=theirs, end=end: end(k, f, rtol=1e-12, atol=1e-12)
+        found = lambda k, f=ours, end=end: end(k, f, **TIGHT)
+        for ask in (grad, hessian, lambda f: grad(checkpoint(f)), lambda f: jacrev(grad(f))):
+            assert error(ask(found)(0.7), ask(exact)(0.7)) < 1e-7
+
+
+def test_spans_without_length():
+    for adjoint in (False, True):
+        at = lambda y, on=adjoint: odeint(lambda y, t: -y, y, np.array([0.3]), adjoint=on)
+        np.testing.assert_array_equal(jacrev(at)(np.ones(2))[0], np.eye(2))
+        none = lambda y, on=adjoint: (
+            solve_ivp(lambda t, y: -y, (0.0, 1.0), y, t_eval=np.zeros(0), adjoint=on).y
+        )
+        assert jit(none)(np.ones(2)).shape == (2, 0)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from funcgrad.control.while_loop import fori_loop, while_loop
-from funcgrad.scipy.integrate.runge_kutta import Slope
+from funcgrad.scipy.integrate.runge_kutta import Slope, shortest
 from funcgrad.transforms.jacobian import jacfwd
 from funcgrad.transforms.stop_gradient import stop_gradient
 
@@ -162,7 +162,7 @@ class _Course(NamedTuple):
 
     def advance(self, s: State) -> State:
         way, ts, dtype = self.way, self.ts, s.differences.dtype
-        least = 10 * abs(np.nextafter(s.t, way * np.asarray(np.inf, dtype)) - s.t)
+        least = shortest(s.t, way)
         size = np.maximum(np.minimum(s.size, self.solver.max_step), least)
         end = np.where(way * (s.t + way * size - self.bound) > 0, self.bound, s.t + way * size)
         h = end - s.t

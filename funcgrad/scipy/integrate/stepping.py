@@ -16,7 +16,7 @@ import numpy as np
 from funcgrad.control.while_loop import while_loop
 from funcgrad.scipy.integrate.bdf import Bdf, follow
 from funcgrad.scipy.integrate.dop853 import Dop853
-from funcgrad.scipy.integrate.runge_kutta import RK23, RK45, Radau, Slope, rms, step
+from funcgrad.scipy.integrate.runge_kutta import RK23, RK45, Radau, Slope, rms, shortest, step
 from funcgrad.trace.tracer import is_traced
 from funcgrad.transforms.stop_gradient import stop_gradient
 
@@ -158,7 +158,7 @@ def steps(
 
     def advance(state: Any) -> Any:
         t, y, k, size, rejected, ys, _, count = state
-        least = 10 * abs(np.nextafter(t, way * np.asarray(np.inf, dtype)) - t)
+        least = shortest(t, way)
         size = np.maximum(np.minimum(size, max_step), least)
         far = way * (t + way * size - bound) > 0
         end = np.where(far, bound, t + way * size)
