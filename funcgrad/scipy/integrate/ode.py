@@ -10,7 +10,9 @@ needs. With ``adjoint=True`` they are those of the equation, in the same values 
 (Pontryagin; Chen et al., 2018), and both of each other. The memory of reverse mode grows with the
 number of times asked for, not with that of steps. Step sizes follow from the tolerances, which the
 largest part of (y, w) or (y, λ, dL/dp) has to meet, w and λ in units of the largest tangent or
-cotangent given: expect derivatives about as accurate as y. Where y, followed backwards, does not
+cotangent given. These are errors per step: derivatives, like y, end within a few tolerances over
+short spans, and many over long ones (for growth by logistic's law, up to third order, less than 2
+times 1e-4, 1e-7, 1e-10; after 60 oscillations, 200 times 1e-4). Where y, followed backwards, does not
 come back to what it was to half of the digits, as for stiff equations, the gradient is NaN: leave
 ``adjoint`` out, or ask for y at more times.
 """
