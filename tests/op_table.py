@@ -27,6 +27,7 @@ EXEMPT = dict.fromkeys(
     ],
     "test_structured.py",
 ) | dict.fromkeys(["linear_solve", "root"], "control/test_implicit.py") | {
+    "ruled_call": "scipy/test_adjoint.py",
     "inner": "compiler/test_simplify.py", "dot_onto": "compiler/test_accumulate.py",
     "dot_into": "compiler/test_accumulate.py",
     "variate": "random/test_derivatives.py",

@@ -71,6 +71,14 @@ def checkpoint(x, y):
     return fg.checkpoint(lambda x, y: np.sin(np.exp(np.sin(x)) * y))(x, y)
 
 
+def checkpoint_loops(x, y):
+    def long(x, y):
+        rows = fg.scan(lambda c, r: (np.sin(c) * r + y, c * y), x, M)[1]
+        return fg.while_loop(lambda c: np.sum(c * c) < 40.0, lambda c: c * 1.5 + y, x + rows[1])
+
+    return fg.checkpoint(long)(x, y)
+
+
 def call(x, y):
     return fg.jit(lambda x, y: np.sin(x) * np.exp(x) * y)(x, y)
 
@@ -139,8 +147,8 @@ def collectives(x, y):
 
 FUNCTIONS = [
     cond, cond_untaken, switch, scan, scan_consts, scan_counts, while_loop, while_never, fori_loop,
-    mapped, checkpoint, call, custom_jvp_call, custom_vjp_call, nested, inner_gradient,
-    collectives,
+    mapped, checkpoint, checkpoint_loops, call, custom_jvp_call, custom_vjp_call, nested,
+    inner_gradient, collectives,
 ]  # fmt: skip
 
 every = pytest.mark.parametrize("f", FUNCTIONS, ids=lambda f: f.__name__)

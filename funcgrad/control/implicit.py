@@ -16,7 +16,7 @@ from funcgrad.control.loops import consts_first
 from funcgrad.errors import DifferentiationError, StructureError
 from funcgrad.ir.avals import Aval
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
-from funcgrad.ops.call import apply, call, splice
+from funcgrad.ops.call import apply, call
 from funcgrad.ops.families import define, is_linear, known_aval, ops
 from funcgrad.ops.shaping import instantiate
 from funcgrad.trace.build import Builder
@@ -25,7 +25,7 @@ from funcgrad.trace.dispatch import hooks
 from funcgrad.trace.tracer import Tracer
 from funcgrad.transforms.abstract import abstract, captures, with_outputs
 from funcgrad.transforms.batch import batch_jaxpr, spread
-from funcgrad.transforms.jvp import jvp_jaxpr, tangent_aval
+from funcgrad.transforms.jvp import jvp_jaxpr, pushed, tangent_aval
 from funcgrad.transforms.tracing import name_of
 from funcgrad.transforms.transpose import transpose_jaxpr
 from funcgrad.tree import flatten, unflatten
@@ -61,7 +61,7 @@ def _linear_linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool)
     )
     n = len(b_t)
     xs, aux = eqn.outvars[:n], eqn.outvars[n:]
-    moved = _moved(builder, p["matvec"], [*mats, *xs], [*mats_t, *[None] * n])
+    moved = pushed(builder, p["matvec"], [*mats, *xs], [*mats_t, *[None] * n], split)
     sides = [_difference(t, m) for t, m in zip(b_t, moved, strict=True)]
     if all(s is None for s in sides):
         return [None] * len(eqn.outvars)
@@ -71,19 +71,6 @@ def _linear_linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool)
     rest = tuple(Var(v.aval) for v in aux)  # of the solver, which reports again
     builder.eqns.append(eqn.replace(invars, (*outs, *rest)))
     return [*[Tracer(builder, v) for v in outs], *[None] * len(aux)]
-
-
-def _moved(builder: Builder, jaxpr: Jaxpr, atoms: list[Any], tangents: list[Any]) -> list[Any]:
-    """The output tangents of a program, written out."""
-    active = tuple(t is not None for t in tangents)
-    if not any(active):
-        return [None] * len(jaxpr.outvars)
-    made, flags = jvp_jaxpr(jaxpr, active)
-    found = splice(
-        builder.eqns, made, (*atoms, *[builder.atom(t) for t in tangents if t is not None])
-    )
-    rest = iter(found[len(jaxpr.outvars) :])
-    return [builder.read(next(rest)) if on else None for on in flags]
 
 
 def _difference(x: Any, y: Any) -> Any:
@@ -164,11 +151,11 @@ def custom_linear_solve(
     """
     leaves, treedef = flatten(b)
     avals = tuple(known_aval(x).strong() for x in leaves)
-    asked = _program("custom_linear_solve", matvec, avals, treedef, lambda x: matvec(x))
+    asked = program_of("custom_linear_solve", matvec, avals, treedef, lambda x: matvec(x))
     mat, mats = asked.jaxpr, asked.consts
     _same("custom_linear_solve: matvec(x)", asked, treedef, avals)
     back_jaxpr, turned = None, None
-    found = _program(
+    found = program_of(
         "custom_linear_solve", solve, avals, treedef, lambda y: solve(matvec, y), has_aux
     )
     _same("custom_linear_solve: the solver's x", found, treedef, avals)
@@ -177,7 +164,7 @@ def custom_linear_solve(
         turned, back_jaxpr, backs = mat, found.jaxpr, found.consts
     elif transpose_solve is not None:
         turned = transpose_jaxpr(mat, (False,) * len(mats) + (True,) * len(avals))
-        made = _program(
+        made = program_of(
             "custom_linear_solve", transpose_solve, avals, treedef,
             lambda y: transpose_solve(_function(turned, mats, treedef), y), has_aux,
         )  # fmt: skip
@@ -186,13 +173,13 @@ def custom_linear_solve(
         "matvec": mat, "transposed": turned, "solve": found.jaxpr, "backward": back_jaxpr,
         "counts": (len(mats), len(found.consts), len(backs)), "n_aux": found.n_aux,
     }  # fmt: skip
-    outs = list(bind(linear_solve, (*mats, *found.consts, *backs, *_strong(leaves, avals)),
+    outs = list(bind(linear_solve, (*mats, *found.consts, *backs, *strong_leaves(leaves, avals)),
                      tuple(params.items())))  # fmt: skip
     x = unflatten(treedef, outs[: len(avals)])
     return (x, unflatten(found.aux_def, outs[len(avals) :])) if has_aux else x
 
 
-def _strong(leaves: Sequence[Any], avals: Sequence[Aval]) -> list[Any]:
+def strong_leaves(leaves: Sequence[Any], avals: Sequence[Aval]) -> list[Any]:
     return [
         x if known_aval(x) is a else ops.convert(x, dtype=a.dtype)
         for x, a in zip(leaves, avals, strict=True)
@@ -204,7 +191,7 @@ def _function(jaxpr: Jaxpr, consts: Sequence[Any], treedef: Any) -> Callable[[An
     return lambda x: unflatten(treedef, list(apply(jaxpr, (*consts, *flatten(x)[0]))))
 
 
-class _program:  # noqa: N801  # used as a function that returns its parts
+class program_of:  # noqa: N801  # used as a function that returns its parts
     """``call`` traced over leaves: the program of (constants, leaves), and its constants."""
 
     def __init__(
@@ -233,7 +220,7 @@ class _program:  # noqa: N801  # used as a function that returns its parts
         self.jaxpr: Jaxpr = consts_first(with_outputs(jaxpr, wanted), n)
 
 
-def _same(what: str, found: _program, treedef: Any, avals: Sequence[Aval]) -> None:
+def _same(what: str, found: program_of, treedef: Any, avals: Sequence[Aval]) -> None:
     outs = found.outs[: len(found.outs) - found.n_aux]
     shapes = [v.aval.shape for v in outs]
     if found.treedef != treedef or shapes != [a.shape for a in avals]:
@@ -257,7 +244,7 @@ def _root_linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool) -
     consts, _, own, back, _ = _split(eqn.invars, p["counts"])
     xs = list(eqn.outvars[: p["n"]])
     tangents = [*given[: len(consts)], *[None] * len(xs)]
-    moved = _moved(builder, p["f"], [*consts, *xs], tangents)
+    moved = pushed(builder, p["f"], [*consts, *xs], tangents, split)
     if all(t is None for t in moved):
         return [None] * len(eqn.outvars)
     sides = [
@@ -323,13 +310,14 @@ def custom_root(
     leaves, treedef = flatten(initial_guess)
     avals = tuple(known_aval(x).strong() for x in leaves)
     n = len(avals)
-    residual = _program("custom_root", f, avals, treedef, lambda x: f(x))
+    residual = program_of("custom_root", f, avals, treedef, lambda x: f(x))
     _same("custom_root: f(x)", residual, treedef, avals)
-    found = _program("custom_root", solve, avals, treedef, lambda x: solve(f, x), has_aux)
+    found = program_of("custom_root", solve, avals, treedef, lambda x: solve(f, x), has_aux)
     _same("custom_root: the solver's x", found, treedef, avals)
     consts = residual.consts
     slope = _slope(residual.jaxpr, len(consts), n)
-    turned = transpose_jaxpr(slope, (False,) * (len(consts) + n) + (True,) * n)
+    cut = _slope(residual.jaxpr, len(consts), n, split=True)  # its loops can be transposed
+    turned = transpose_jaxpr(cut, (False,) * (len(consts) + n) + (True,) * n)
     forward, backward = (
         _tangent_program(tangent_solve, jaxpr, consts, avals, treedef) for jaxpr in (slope, turned)
     )
@@ -338,15 +326,21 @@ def custom_root(
         "forward": forward.jaxpr, "backward": backward.jaxpr, "n": n,
         "counts": tuple(len(p.consts) for p in (residual, found, forward, backward)),
     }  # fmt: skip
-    operands = (*consts, *found.consts, *forward.consts, *backward.consts, *_strong(leaves, avals))
+    operands = (
+        *consts,
+        *found.consts,
+        *forward.consts,
+        *backward.consts,
+        *strong_leaves(leaves, avals),
+    )
     outs = list(bind(root, operands, tuple(params.items())))
     x = unflatten(treedef, outs[:n])
     return (x, unflatten(found.aux_def, outs[n:])) if has_aux else x
 
 
-def _slope(f: Jaxpr, n_consts: int, n: int) -> Jaxpr:
+def _slope(f: Jaxpr, n_consts: int, n: int, split: bool = False) -> Jaxpr:
     """(constants, x, v) -> the derivative of f at x along v."""
-    made, flags = jvp_jaxpr(f, (False,) * n_consts + (True,) * n)
+    made, flags = jvp_jaxpr(f, (False,) * n_consts + (True,) * n, split)
     rest = iter(made.outvars[len(f.outvars) :])
     with Builder() as b:
         b.eqns.extend(made.eqns)
@@ -359,7 +353,7 @@ def _slope(f: Jaxpr, n_consts: int, n: int) -> Jaxpr:
 
 def _tangent_program(
     tangent_solve: Any, slope: Jaxpr, consts: Sequence[Any], avals: Any, treedef: Any
-) -> _program:
+) -> program_of:
     """(constants, x, y) -> the v with slope(v) = y, by the user's solver."""
     n = len(avals)
 
@@ -372,6 +366,6 @@ def _tangent_program(
         return tangent_solve(at, unflatten(treedef, y))
 
     _, pair = flatten(([0.0] * n, [0.0] * n))
-    made = _program("custom_root", tangent_solve, (*avals, *avals), pair, solved)
+    made = program_of("custom_root", tangent_solve, (*avals, *avals), pair, solved)
     _same("custom_root: tangent_solve(g, y)", made, treedef, avals)
     return made

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from funcgrad.errors import ConcretizationError, StructureError
 from funcgrad.ir.avals import Aval
 from funcgrad.ir.jaxpr import Jaxpr, Var
+from funcgrad.ops.call import splice, with_numbers
 from funcgrad.ops.elementwise import convert
-from funcgrad.ops.families import like
+from funcgrad.ops.families import like, ops
 from funcgrad.trace.build import Builder
-from funcgrad.trace.core import Trace
+from funcgrad.trace.core import Trace, running
 from funcgrad.trace.source import here
 from funcgrad.trace.tree import Root, roots_of
 from funcgrad.transforms.tracing import Traced, run_trace
 
-__all__ = ["AbstractTrace", "abstract", "captures", "with_outputs"]
+__all__ = ["AbstractTrace", "abstract", "captures", "closed", "with_outputs"]
 
 
 class AbstractTrace(Trace):
@@ -74,6 +77,68 @@ def abstract(
 def captures(traced: Traced) -> list[Any]:
     """The values that a traced function took from outside, in the order of its inputs."""
     return list(traced.trace.inputs[len(traced.trace.root.invars) :])
+
+
+def closed(avals: Sequence[Aval], call: Callable[[list[Any]], Any], where: str) -> Jaxpr:
+    """The program of ``call``, traced for once; constants that it captures are written in."""
+    token = running.set(None)
+    try:
+        root = Root(tuple(avals))
+        traced = run_trace(AbstractTrace(root, [None] * len(root.invars), where), call)
+    finally:
+        running.reset(token)
+    traced.trace.release()
+    jaxpr = traced.jaxpr()
+    constants = dict(zip(jaxpr.invars[len(root.invars) :], captures(traced), strict=True))
+    arrays = {v: x for v, x in constants.items() if v.aval.shape}
+    rest = {v: x[()] if isinstance(x, np.ndarray) else x for v, x in constants.items()
+            if v not in arrays}  # fmt: skip
+    jaxpr = with_numbers(jaxpr, rest)
+    if not arrays:
+        return jaxpr
+    with Builder() as b:
+        made = [b.atom(_written(x)) for x in arrays.values()]
+        outs = splice(b.eqns, jaxpr, (*root.invars, *made))
+    return Jaxpr(root.invars, b.eqns, outs)
+
+
+def _written(x: Any) -> Any:
+    """A constant array, run by run: of one number, or of integers in equal steps."""
+    runs = _runs(x)
+    if len(runs) > _LARGE:
+        raise StructureError(
+            f"an array constant of shape {x.shape} in a program that is made without operands for "
+            "it; pass it as one"
+        )
+    if len(runs) < 2 and (not runs or not runs[0][1]):
+        return ops.full(x.dtype.type(runs[0][0] if runs else 0), shape=x.shape, dtype=x.dtype)
+    parts = [_run(x.dtype, *run) for run in runs]
+    return ops.reshape(ops.concatenate(*parts, axis=0) if parts[1:] else parts[0], shape=x.shape)
+
+
+def _run(dtype: Any, start: Any, step: Any, n: int) -> Any:
+    whole = ops.full(dtype.type(start), shape=(n,), dtype=dtype)
+    if not step:
+        return whole
+    return ops.add(whole, ops.multiply(ops.iota(shape=(n,), axis=0, dtype=dtype), dtype.type(step)))
+
+
+def _runs(x: Any) -> list[tuple[Any, Any, int]]:
+    """(first, step, length) of each run of an array in order; 0.0 and -0.0 are two numbers."""
+    numbers, stepping = x.ravel().tolist(), x.dtype.kind == "i"
+    marks: list[Any] = numbers if stepping else [repr(n) for n in numbers]
+    runs, i = [], 0
+    while i < len(marks):
+        j = i + 1
+        step = marks[j] - marks[i] if stepping and j < len(marks) else 0
+        while j < len(marks) and marks[j] == (marks[j - 1] + step if stepping else marks[i]):
+            j += 1
+        runs.append((numbers[i], step if j > i + 1 else 0, j - i))
+        i = j
+    return runs
+
+
+_LARGE = 4096  # runs: each is an equation of the program
 
 
 def with_outputs(jaxpr: Jaxpr, avals: Sequence[Aval]) -> Jaxpr:

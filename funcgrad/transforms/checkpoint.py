@@ -58,7 +58,7 @@ def _linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool) -> Seq
     builder.eqns.append(eqn)
     jaxpr = eqn.params["jaxpr"]
     active = tuple(t is not None for t in given)
-    made, flags = jvp_jaxpr(jaxpr, active)
+    made, flags = jvp_jaxpr(jaxpr, active, split)
     n = len(jaxpr.outvars)
     tangents = silent(Jaxpr(made.invars, made.eqns, made.outvars[n:]))
     outs = tuple(Var(tangent_aval(v.aval)) for v, on in zip(eqn.outvars, flags, strict=True) if on)

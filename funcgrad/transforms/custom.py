@@ -16,7 +16,7 @@ from funcgrad.errors import DifferentiationError, StructureError
 from funcgrad.ir.avals import Aval, is_inexact
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var, silent_eqn
 from funcgrad.ops.call import call, inlined, splice
-from funcgrad.ops.families import define, is_linear, known_aval, ops
+from funcgrad.ops.families import define, known_aval
 from funcgrad.ops.shaping import instantiate, zeros
 from funcgrad.trace.build import Builder
 from funcgrad.trace.core import running
@@ -25,6 +25,7 @@ from funcgrad.trace.tracer import Tracer
 from funcgrad.transforms.abstract import abstract, captures, with_outputs
 from funcgrad.transforms.batch import batch_jaxpr
 from funcgrad.transforms.jvp import tangent_aval
+from funcgrad.transforms.ruled import LinearMap, linear_call, summed
 from funcgrad.transforms.tracing import Traced, flatten_all, name_of, unflatten_all
 from funcgrad.transforms.transpose import transpose_jaxpr
 from funcgrad.tree import flatten, unflatten
@@ -350,17 +351,20 @@ def _is_array(x: Any) -> bool:
     return hasattr(x, "dtype") or x.__class__ in (int, float, complex)
 
 
-class _Transposed:
-    """bwd, transposed in its cotangent: made when forward mode first asks for it."""
+class _Transposed(LinearMap):
+    """The linear part of f, known by bwd: forwards it is bwd transposed in its cotangent."""
 
     def __init__(self, bwd: Jaxpr, n_cts: int):
-        self.bwd, self.n_cts = bwd, n_cts
+        super().__init__()
+        self.bwd, self.n_fixed = bwd, len(bwd.invars) - n_cts
+        self.out_avals = tuple(v.aval for v in bwd.invars[self.n_fixed :])
 
-    def jaxpr(self) -> Jaxpr:
-        """(residuals, captures, tangents) -> output tangents."""
-        n = len(self.bwd.invars) - self.n_cts
-        wanted = tuple(i >= n for i in range(len(self.bwd.invars)))
-        return transpose_jaxpr(inlined(self.bwd), wanted)
+    def make(self) -> Jaxpr:
+        bwd = inlined(self.bwd)
+        return transpose_jaxpr(bwd, tuple(i >= self.n_fixed for i in range(len(bwd.invars))))
+
+    def make_transposed(self) -> Jaxpr:
+        return self.bwd
 
 
 def _transposed(bwd: Jaxpr, n_cts: int) -> _Transposed:
@@ -378,9 +382,7 @@ def _vjp_linearize(builder: Builder, eqn: Eqn, given: list[Any], split: bool) ->
     bwd = cts_last(p["bwd"], len(found) - n_out, n_out)
     inputs = (*found[n_out:], *eqn.invars[k + n_fwd :], *tangents)
     lazy = _transposed(bwd, n_out)
-    if not split:
-        return [builder.read(v) for v in splice(builder.eqns, lazy.jaxpr(), inputs)]
-    outs = tuple(Var(moving_aval(v.aval)) for v in eqn.outvars)
+    outs = tuple(Var(a) for a in lazy.out_avals)
     builder.eqns.append(Eqn(linear_call, inputs, {"lazy": lazy}, outs, eqn.source))
     return [Tracer(builder, v) for v in outs]
 
@@ -399,25 +401,6 @@ def cts_last(bwd: Jaxpr, n_res: int, n_cts: int) -> Jaxpr:
     return bwd.derive(("cts last", n_res), make)  # type: ignore[no-any-return]
 
 
-def _linear_call_transpose(cts: list[Any], operands: list[Any], lazy: _Transposed) -> list[Any]:
-    fixed = [x for x in operands if not is_linear(x)]
-    n_fixed = len(lazy.bwd.invars) - lazy.n_cts
-    outs = lazy.bwd.invars[n_fixed:]
-    full = [instantiate(ct, v.aval) for ct, v in zip(cts, outs, strict=True)]
-    found = call(*fixed[:n_fixed], *full, jaxpr=lazy.bwd)
-    return [None] * n_fixed + [
-        ct if is_linear(x) else None for ct, x in zip(found, operands[n_fixed:], strict=True)
-    ]
-
-
-linear_call = define(
-    "linear_call", type=lambda *avals, lazy: tuple(v.aval for v in lazy.bwd.invars[-lazy.n_cts :]),
-    value=lambda xp, *xs, lazy: hooks.run(lazy.bwd.derive("forward", lazy.jaxpr), xs),
-    transpose=_linear_call_transpose, multiple=True, family="call",
-)  # fmt: skip
-"""A linear function known by its transpose; inlined, it becomes the transpose of that."""
-
-
 def _vjp_batch(
     size: int, xs: Any, batched: Any, jaxpr: Jaxpr, fwd: Jaxpr, bwd: Jaxpr, n: int, name: str
 ) -> Any:
@@ -428,18 +411,9 @@ def _vjp_batch(
     made_fwd, res_on = batch_jaxpr(fwd, size, (*flags[:n], *flags[k : k + n_fwd]), force)
     back_flags = (*res_on[n_out:], *(True,) * n_out, *flags[k + n_fwd :])
     made_bwd, _ = batch_jaxpr(bwd, size, back_flags, True)
-    summed = made_bwd.derive(("summed", flags[:n]), lambda: _summed(made_bwd, flags[:n]))
-    outs = custom_vjp_call(*xs, jaxpr=made, fwd=made_fwd, bwd=summed, n=n, name=name)
+    back = made_bwd.derive(("summed", flags[:n]), lambda: summed(made_bwd, flags[:n]))
+    outs = custom_vjp_call(*xs, jaxpr=made, fwd=made_fwd, bwd=back, n=n, name=name)
     return outs, (True,) * len(outs)
-
-
-def _summed(bwd: Jaxpr, batched: Sequence[bool]) -> Jaxpr:
-    """Cotangents of arguments that all examples share are summed over the batch."""
-    with Builder() as b:
-        b.eqns.extend(bwd.eqns)
-        outs = [v if on else b.atom(ops.reduce_sum(b.read(v), axes=(0,)))
-                for v, on in zip(bwd.outvars, batched, strict=True)]  # fmt: skip
-    return Jaxpr(bwd.invars, b.eqns, outs)
 
 
 custom_vjp_call = define(

@@ -16,7 +16,7 @@ import numpy as np
 from funcgrad.errors import StructureError
 from funcgrad.ir.avals import Aval, is_inexact
 from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
-from funcgrad.ops.call import inlined
+from funcgrad.ops.call import inlined, splice
 from funcgrad.ops.families import known_aval, ops
 from funcgrad.ops.shaping import zeros
 from funcgrad.trace.build import Builder
@@ -31,7 +31,7 @@ from funcgrad.transforms.tracing import (
 )
 from funcgrad.tree import paths, unflatten
 
-__all__ = ["jvp", "jvp_jaxpr", "push_forward", "tangent_aval"]
+__all__ = ["jvp", "jvp_jaxpr", "push_forward", "pushed", "tangent_aval"]
 
 
 def tangent_aval(aval: Aval) -> Aval:
@@ -71,15 +71,19 @@ def _tangents_of(builder: Builder, eqn: Eqn, given: list[Any], split: bool) -> S
     return prim.jvp(primals, given, outs, **eqn.params)  # type: ignore[no-any-return]
 
 
-def jvp_jaxpr(jaxpr: Jaxpr, active: tuple[bool, ...]) -> tuple[Jaxpr, tuple[bool, ...]]:
+def jvp_jaxpr(
+    jaxpr: Jaxpr, active: tuple[bool, ...], split: bool = False
+) -> tuple[Jaxpr, tuple[bool, ...]]:
     """The program of (inputs, tangents of the active inputs) -> (outputs, their tangents).
 
     Returns it with the flags of the outputs that have a tangent at all.
     """
-    return jaxpr.derive(("jvp", active), lambda: _jvp(inlined(jaxpr), active))  # type: ignore
+    return jaxpr.derive(  # type: ignore[no-any-return]
+        ("jvp", active, split), lambda: _jvp(inlined(jaxpr), active, split)
+    )
 
 
-def _jvp(jaxpr: Jaxpr, active: tuple[bool, ...]) -> tuple[Jaxpr, tuple[bool, ...]]:
+def _jvp(jaxpr: Jaxpr, active: tuple[bool, ...], split: bool) -> tuple[Jaxpr, tuple[bool, ...]]:
     with Builder() as b:
         seeds = {
             v: Tracer(b, Var(tangent_aval(v.aval), v.name and v.name + "_t"))
@@ -88,11 +92,25 @@ def _jvp(jaxpr: Jaxpr, active: tuple[bool, ...]) -> tuple[Jaxpr, tuple[bool, ...
         }
         invars = (*jaxpr.invars, *(t._var for t in seeds.values()))
         tangents: dict[Any, Any] = dict(seeds)
-        push_forward(b, jaxpr, tangents)
+        push_forward(b, jaxpr, tangents, split)
         outs = [tangents.get(v) if v.__class__ is Var else None for v in jaxpr.outvars]
         flags = tuple(t is not None for t in outs)
         found = [b.atom(t) for t in outs if t is not None]
     return Jaxpr(invars, b.eqns, (*jaxpr.outvars, *found)), flags
+
+
+def pushed(
+    builder: Builder, jaxpr: Jaxpr, atoms: Sequence[Any], tangents: Sequence[Any], split: bool
+) -> list[Any]:
+    """The output tangents of a program over these atoms, written out."""
+    active = tuple(t is not None for t in tangents)
+    if not any(active):
+        return [None] * len(jaxpr.outvars)
+    made, flags = jvp_jaxpr(jaxpr, active, split)
+    moving = [builder.atom(t) for t in tangents if t is not None]
+    found = splice(builder.eqns, made, (*atoms, *moving))
+    rest = iter(found[len(jaxpr.outvars) :])
+    return [builder.read(next(rest)) if on else None for on in flags]
 
 
 def jvp(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
+from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var, dead_code
 from funcgrad.ops.call import inlined
 from funcgrad.ops.shaping import instantiate
 from funcgrad.trace.build import Builder
@@ -37,7 +37,8 @@ class Linearized:
         self.tangents_in = [t._var for t in self.seeds.values()]
         self.primal: list[Eqn]
         self.linear: list[Eqn]
-        self.primal, self.linear, self.linear_vars = depends(b.eqns, self.tangents_in)
+        self.primal, linear, self.linear_vars = depends(b.eqns, self.tangents_in)
+        self.linear = dead_code(linear, [v for v in self.outs if v is not None])
 
     def residuals(self) -> list[Var]:
         """The primal variables that the linear part reads, in order of use."""

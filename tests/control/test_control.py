@@ -169,3 +169,17 @@ def test_python_may_not_decide_inside_a_body():
 
     with pytest.raises(ConcretizationError, match=r"scan: step.*test_control\.py"):
         scan(step, 0.5, np.ones(2))
+
+
+def test_what_nothing_reads_keeps_nothing():
+    """The slope of the root is infinite, and no output needs it: nor does any derivative."""
+
+    def f(x):
+        def body(y, r):
+            return np.where(np.sqrt(y - x) < 1.0, y * r + x - x * r, y), y * y
+
+        return np.sum(scan(body, x, np.array([0.5, 2.0]))[1])
+
+    plain = lambda x: 2 * x * x
+    for ask in (grad, lambda f: grad(grad(f)), lambda f: grad(grad(grad(f)))):
+        np.testing.assert_allclose(ask(f)(1.5), ask(plain)(1.5), atol=1e-12)

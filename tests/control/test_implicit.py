@@ -143,3 +143,17 @@ def test_the_guess_carries_no_derivative_and_aux_comes_out():
     assert grad(f)(4.0) == 0.25
     with pytest.raises(StructureError, match="custom_root"):
         custom_root(lambda x: x[:1], np.ones(2), lambda f, x: x, lambda g, y: y)
+
+
+def test_a_root_of_a_loop():
+    """x^4 = a, the power by a loop whose length only running tells; its slope is transposed."""
+
+    def fourth(x):
+        return while_loop(lambda c: c[1] < 4, lambda c: (c[0] * x, c[1] + 1), (1.0 * x, 1))[0]
+
+    def root(a):
+        newton = lambda f, x: fori_loop(0, 30, lambda i, x: x - f(x) / grad(f)(x), x)
+        return custom_root(lambda x: fourth(x) - a, 1.0, newton, lambda g, y: y / g(1.0))
+
+    for ask in (grad, lambda f: lambda a: jvp(f, (a,), (1.0,))[1], lambda f: grad(grad(f))):
+        np.testing.assert_allclose(ask(root)(3.0), ask(lambda a: a**0.25)(3.0), rtol=1e-10)

@@ -15,17 +15,20 @@ from funcgrad.control.while_loop import fori_loop
 from funcgrad.transforms.jacobian import jacfwd
 from funcgrad.transforms.stop_gradient import stop_gradient
 
-__all__ = ["METHODS", "RK45", "rms", "step"]
+__all__ = ["RK23", "RK45", "Attempt", "Radau", "rms", "shortest", "step", "weighed"]
 
 Slope = Callable[[Any, Any], Any]
 
 
 class Attempt(NamedTuple):
-    """One step: y and the slope at its end, its error, y at shares of it, whether it was found."""
+    """One step: y and the slope at its end, y at shares of it, whether it was found.
+
+    ``error(scale, norm)`` is the size of its error, a number; no derivative is asked of it.
+    """
 
     new: Any
     slope: Any
-    error: Any
+    error: Callable[[Any, Any], Any]
     dense: Callable[[Any], Any]
     found: Any
 
@@ -48,9 +51,8 @@ class Tableau(NamedTuple):
     def attempt(self, f: Slope, t: Any, y: Any, k: Any, h: Any, tol: Any) -> Attempt:
         """A step of length h from y, where the slope is k."""
         new, ks = step(f, self, t, y, k, h)
-        return Attempt(
-            new, ks[-1], h * _weighed(self.e, ks), lambda s: _dense(self, y, ks, h, s), True
-        )
+        error = _of(h * weighed(self.e, ks))
+        return Attempt(new, ks[-1], error, lambda s: _dense(self, y, ks, h, s), True)
 
 
 # Bogacki and Shampine, 1989.
@@ -84,7 +86,13 @@ RK45 = Tableau(
 )  # fmt: skip
 
 
-def _weighed(weights: Any, ks: Any) -> Any:
+def _of(error: Any) -> Callable[[Any, Any], Any]:
+    """The norm of an error, in units of the scale."""
+    held = stop_gradient(error)
+    return lambda scale, norm: norm(held / scale)
+
+
+def weighed(weights: Any, ks: Any) -> Any:
     terms = [w * k for w, k in zip(weights, ks, strict=False) if w]
     return sum(terms[1:], terms[0])
 
@@ -93,8 +101,8 @@ def step(f: Slope, m: Tableau, t: Any, y: Any, k: Any, h: Any) -> tuple[Any, lis
     """The new y, and the slopes of all stages, that at the new y last."""
     ks = [k]
     for c, a in zip(m.c[1:], m.a[1:], strict=True):
-        ks.append(f(t + c * h, y + h * _weighed(a, ks)))
-    new = y + h * _weighed(m.b, ks)
+        ks.append(f(t + c * h, y + h * weighed(a, ks)))
+    new = y + h * weighed(m.b, ks)
     return new, [*ks, f(t + h, new)]
 
 
@@ -108,6 +116,12 @@ def _dense(m: Tableau, y: Any, ks: list[Any], h: Any, s: Any) -> Any:
 
 def rms(x: Any) -> Any:
     return np.sqrt(np.mean(abs(x) ** 2))
+
+
+def shortest(t: Any, way: Any) -> Any:
+    """The least step at a time, ten times the distance to the next number."""
+    ahead = np.where(way > 0, np.inf, -np.inf).astype(t.dtype)
+    return 10 * abs(np.nextafter(t, ahead) - t)
 
 
 # -- Radau IIA -----------------------------------------------------------------------------------
@@ -165,18 +179,12 @@ class Radau(NamedTuple):
             powers = s[:, None] ** np.arange(1, 4).astype(dtype)
             return y + (powers @ inverse @ rows).reshape((*s.shape, *y.shape))
 
-        return Attempt(new, f(t + h, new), error, dense, found)
+        return Attempt(new, f(t + h, new), _of(error), dense, found)
 
 
 def _radau_error(f: Slope, t: Any, h: Any, y: Any, k: Any, rows: Any) -> Any:
     """(mu/h - J)^-1 (k + e z / h), J the Jacobian at the start."""
-    size = rows.shape[1]
     jacobian = jacfwd(lambda v: f(t, v.reshape(y.shape)).reshape(-1))(y.reshape(-1))
-    matrix = np.eye(size, dtype=y.dtype) * (_REAL / h) - stop_gradient(jacobian)
+    matrix = np.diag(np.ones_like(rows[0]) * (_REAL / h)) - stop_gradient(jacobian)
     right = k.reshape(-1) + _RADAU_E.astype(y.dtype) @ rows / h
     return np.linalg.solve(matrix, right).reshape(y.shape)
-
-
-RADAU = Radau()
-
-METHODS: dict[str, Any] = {"RK23": RK23, "RK45": RK45, "Radau": RADAU}
