@@ -129,20 +129,21 @@ def qr(
     pivoting: bool = False, check_finite: bool = True,
 ) -> Any:  # fmt: skip
     """(Q, R), (R,) with ``mode="r"``; with ``pivoting`` the order of columns comes last, which is
-    constant where Q and R are smooth. ``mode="full"`` of a tall matrix is refused: the columns that
-    it adds to ``mode="economic"`` are any basis of what is left."""
+    constant where Q and R are smooth. ``mode="full"`` completes Q of a tall matrix by any basis of
+    what is left: more than one such column have no derivative, see ``funcgrad.config.degenerate``.
+    """
     a = floats(a)
     m, n = a.shape[-2:]
     if mode not in ("full", "r", "economic", "raw"):
         raise ValueError("Mode argument should be one of ['full', 'r', 'economic', 'raw']")
-    if mode == "raw" or (mode == "full" and m > n):
-        refused("qr", f"mode={mode!r} of shape {a.shape}", 'use mode="economic"')
+    if mode == "raw":
+        refused("qr", 'mode="raw", LAPACK\'s own record of Q,', 'use mode="economic" or "full"')
     last: tuple[Any, ...] = ()
     if pivoting:
         order = decompositions.column_order(a)
         index = broadcast_to(decompositions.row(order), shape=a.shape)
         a, last = ops.take_along(a, index, axis=len(a.shape) - 1), (order,)
-    q, r = decompositions.qr(a)
+    q, r = decompositions.qr(a, full=mode == "full")
     if mode == "r":
         if m > n:
             r = np.concatenate((r, np.zeros((*r.shape[:-2], m - n, n), r.dtype)), axis=-2)
