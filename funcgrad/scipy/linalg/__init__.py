@@ -44,6 +44,7 @@ from funcgrad.scipy.linalg.functions import (
     expm,
     expm_frechet,
     fractional_matrix_power,
+    funm,
     logm,
     polar,
     signm,
@@ -92,8 +93,6 @@ _PLAIN = {
     "invhilbert", "invpascal", "ishermitian", "issymmetric", "pascal",
 }  # fmt: skip
 _WHY = {
-    "funm": "a function given point by point has no derivative here; expm, logm, sqrtm and "
-    "fractional_matrix_power do",
     "kron": "SciPy removed it; use numpy.kron",
 }
 

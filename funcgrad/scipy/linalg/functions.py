@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from funcgrad.ops import elementwise as e
 from funcgrad.ops import linalg
+from funcgrad.ops.decompositions import eig
 from funcgrad.ops.matrix_functions import matrix_function
 from funcgrad.ops.products import adjoint, matrix_power, matrix_transpose
-from funcgrad.scipy.linalg.shared import floats, scipys_linalg
+from funcgrad.scipy.linalg.shared import floats, refused, scipys_linalg
 
 
 @scipys_linalg
@@ -114,6 +117,30 @@ def signm(A: Any, disp: Any = True) -> Any:
     """A (A A)^(-1/2): every eigenvalue becomes the sign of its real part."""
     A = floats(A)
     return linalg.solve(matrix_function(A @ A, name="sqrtm"), A)
+
+
+@scipys_linalg
+def funm(A: Any, func: Any, disp: Any = True) -> Any:
+    """V diag(func(w)) V^-1 of A = V diag(w) V^-1: ``func`` takes the array of eigenvalues.
+
+    Of a real matrix it is real if its imaginary part is rounding: a branch under ``jit``. Where
+    eigenvalues coincide there is no derivative, see ``funcgrad.config.degenerate``.
+
+    >>> import numpy as np
+    >>> from funcgrad import grad
+    >>> from funcgrad.scipy.linalg import funm
+    >>> grad(lambda a: np.trace(funm(a, np.exp)))(np.diag([0.0, 1.0])).round(6)
+    array([[1.      , 0.      ],
+           [0.      , 2.718282]])
+    """
+    if not disp:
+        refused("funm", "disp=False, an estimate of the error,", "leave it out")
+    A = floats(A)
+    w, v = eig(A)
+    found = (v * func(w)[..., None, :]) @ linalg.inv(v)
+    precision = float(np.finfo(found.dtype).eps) * (1e3 if found.dtype == np.complex64 else 1e6)
+    real = A.dtype.kind != "c" and bool(np.all(abs(np.imag(found)) <= precision))
+    return np.real(found) if real else found
 
 
 @scipys_linalg
