@@ -86,7 +86,19 @@ for _name in ("jn", "yn", "in", "kn"):
 row("zeta", Arg((2,), _domain((1.4, 6.0))), Arg((), "positive"), rtol=1e-11, fd=1e-6)
 row("lambertw", Arg((2,), "positive"), params={"k": 0, "tol": 1e-8}, complex=True, rtol=1e-11)
 
+_VONMISES = {"law": "vonmises", "method": "cdf"}
+row("vonmises_cdf", Arg((2,), _domain((-2.0, 5.0))), Arg((), _domain((0.4, 4.0))), rtol=1e-11,
+    params=_VONMISES)  # fmt: skip
+for _law, _method in (("vonmises", "ppf"), ("skewnorm", "ppf"), ("skewnorm", "isf")):
+    row("inverse_cdf", Arg((2,), _domain((0.2, 0.9))), Arg((), _domain((0.4, 4.0))), rtol=1e-11,
+        params={"law": _law, "method": _method}, fd=1e-6, note=f"{_law} {_method}")  # fmt: skip
+row("steps", Arg((2,), _domain((0.2, 0.9))), Arg((), _domain((0.4, 4.0))), rtol=1e-11,
+    params={"law": "poisson", "method": "ppf"}, note="poisson")  # fmt: skip
+row("steps", Arg((2,), _domain((0.2, 0.9))), 7.0, Arg((), _domain((0.2, 0.9))), rtol=1e-11,
+    params={"law": "binom", "method": "isf"}, note="binom")  # fmt: skip
+
 SPECIAL = frozenset(PARTIALS) - ENDLESS | {
+    "vonmises_cdf", "inverse_cdf", "steps",
     "lambertw", "zeta", "spherical_jn", "spherical_yn", "spherical_in", "spherical_kn",
 }  # fmt: skip
 """Primitives that SciPy computes: no other backend has a form of its own for them."""

@@ -9,6 +9,7 @@ from funcgrad.ops.special import (  # noqa: F401 - each defines its functions
     gammas,
     hypergeometric,
     integrals,
+    laws,
     waves,
 )
 from funcgrad.ops.special.common import HANDLERS, PARTIALS
