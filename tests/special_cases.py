@@ -1,5 +1,6 @@
 """One line per function of scipy.special: where it is tried, and what it is in mpmath."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -346,16 +347,70 @@ case("nrdtrimn", (0.2, 0.8), P, P, mp=lambda p, s, x: x - s * NDTRI(p))
 case("nrdtrisd", (0.2, 0.6), (0.6, 0.9), (1.0, 2.0), mp=lambda m, p, x: (x - m) / NDTRI(p))
 
 
-def _noncentral(x: Any, df: Any, nc: Any) -> Any:
+def _poisson(terms: Any, nc: Any) -> Any:
+    """The mean of the terms j = 0, 1, … over Poisson's weights of mean nc/2."""
     weight = lambda j: mp.exp(-nc / 2) * (nc / 2) ** j / mp.factorial(j)
-    return mp.fsum(weight(j) * LOWER(df / 2 + j, x / 2) for j in range(40))
+    return mp.fsum(weight(j) * t for j, t in zip(range(40), terms, strict=False))
 
 
-case("chndtr", T, 2.5, P, mp=_noncentral, rtol=1e-10, value=1e-10)
-case("chndtrix", Q, 2.5, P, rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5,
+def _lower_from(a: Any, x: Any) -> Any:
+    """LOWER(a + j, x), j = 0, 1, …, by recurrence."""
+    found, step = LOWER(a, x), x**a * mp.exp(-x) / mp.gamma(a + 1)
+    for j in itertools.count(1):
+        yield found
+        found, step = found - step, step * x / (a + j)
+
+
+def _beta_from(a: Any, b: Any, x: Any) -> Any:
+    """BETA(a + j, b, x), j = 0, 1, …, by recurrence."""
+    found, step = BETA(a, b, x), x**a * (1 - x) ** b / (a * mp.beta(a, b))
+    for j in itertools.count():
+        yield found
+        found, step = found - step, step * x * (a + b + j) / (a + j + 1)
+
+
+def _noncentral(x: Any, df: Any, nc: Any) -> Any:
+    return _poisson(_lower_from(df / 2, x / 2), nc)
+
+
+def _noncentral_f(n: Any, d: Any, nc: Any, x: Any) -> Any:
+    return _poisson(_beta_from(n / 2, d / 2, n * x / (d + n * x)), nc)
+
+
+def _noncentral_t(v: Any, nc: Any, t: Any) -> Any:
+    if t < 0:
+        return 1 - _noncentral_t(v, -nc, -t)
+    y, half = t * t / (v + t * t), mp.mpf(1) / 2
+    odd = lambda j: nc / mp.sqrt(2) * mp.factorial(j) / mp.gamma(j + 1 + half)
+    even, other = _beta_from(half, v / 2, y), _beta_from(mp.mpf(1), v / 2, y)
+    both = (f + odd(j) * g for j, (f, g) in enumerate(zip(even, other, strict=False)))
+    return mp.ncdf(-nc) + _poisson(both, nc * nc) / 2
+
+
+case("chndtr", T, DF, P, mp=_noncentral, rtol=1e-11, value=1e-10, second=1e-8)
+case("chndtrix", Q, DF, P, rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5,
      mp=_solve("chndtrix", _noncentral, lambda f, z, xs: f(z, xs[1], xs[2]) - xs[0]))  # fmt: skip
-case("chndtrinc", (3.0, 4.0), 2.5, (0.3, 0.5), rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5,
+case("chndtridf", (3.0, 4.0), (0.3, 0.5), P, rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5,
+     mp=_solve("chndtridf", _noncentral, lambda f, z, xs: f(xs[0], z, xs[2]) - xs[1]))  # fmt: skip
+case("chndtrinc", (3.0, 4.0), (2.0, 2.5), (0.3, 0.5), rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5,
      mp=_solve("chndtrinc", _noncentral, lambda f, z, xs: f(xs[0], xs[1], z) - xs[2]))  # fmt: skip
+case("ncfdtr", DF, DF, P, T, mp=_noncentral_f, rtol=1e-10, second=1e-7)
+case("ncfdtri", DF, DF, P, Q, rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5, mp=_solve(
+    "ncfdtri", _noncentral_f, lambda f, z, xs: f(xs[0], xs[1], xs[2], z) - xs[3]))  # fmt: skip
+_LOOSE: Any = {"rtol": 5e-5, "value": 1e-5, "second": 1e-3, "fd": 1e-4}  # SciPy's search ends early
+case("ncfdtridfn", (0.36, 0.4), 5.5, 0.5, 0.7, **_LOOSE, mp=_solve(
+    "ncfdtridfn", _noncentral_f, lambda f, z, xs: f(z, *xs[1:]) - xs[0]))  # fmt: skip
+case("ncfdtridfd", 2.5, (0.68, 0.7), 0.5, 2.1, **_LOOSE, mp=_solve(
+    "ncfdtridfd", _noncentral_f, lambda f, z, xs: f(xs[0], z, *xs[2:]) - xs[1]))  # fmt: skip
+case("ncfdtrinc", (2.0, 3.0), 5.5, (0.4, 0.5), 1.8, **_LOOSE | {"value": 1e-4}, mp=_solve(
+    "ncfdtrinc", _noncentral_f, lambda f, z, xs: f(*xs[:2], z, xs[3]) - xs[2]))  # fmt: skip
+case("nctdtr", DF, (-2.0, 2.5), (-3.0, 5.0), mp=_noncentral_t, rtol=1e-10, second=1e-6)
+case("nctdtrit", 3.5, (0.4, 1.0), (0.3, 0.8), rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5,
+     mp=_solve("nctdtrit", _noncentral_t, lambda f, z, xs: f(*xs[:2], z) - xs[2]))  # fmt: skip
+case("nctdtridf", (0.71, 0.73), 0.45, 1.35, **_LOOSE, mp=_solve(
+    "nctdtridf", _noncentral_t, lambda f, z, xs: f(z, *xs[1:]) - xs[0]))  # fmt: skip
+case("nctdtrinc", 3.5, (0.3, 0.5), 1.8, **_LOOSE, mp=_solve(
+    "nctdtrinc", _noncentral_t, lambda f, z, xs: f(xs[0], z, xs[2]) - xs[1]))  # fmt: skip
 KOLMOGOROV = lambda x: (
     2 * mp.fsum((-1) ** (k - 1) * mp.exp(-2 * k * k * x * x) for k in range(1, 80))
 )

@@ -155,7 +155,6 @@ def test_the_table_is_up_to_date():
     [
         (lambda n: special.eval_legendre(n, 0.3), 2.0, "n"),
         (lambda m: special.mathieu_a(1, m), 2.0, "q"),
-        (lambda n: special.ncfdtr(n, 3.0, 1.0, 2.0), 2.0, "dfn"),
         (lambda a: special.hyp2f1(a, 1.0, 2.0, 0.5), 2.0, "a"),
         (lambda x: special.obl_rad2(1, 2, 1.5, x)[0], 1.5, "x"),
         (lambda k: special.pdtr(k, 1.0), 2.0, "k"),

@@ -10,6 +10,7 @@ from funcgrad.ops.special import (  # noqa: F401 - each defines its functions
     hypergeometric,
     integrals,
     laws,
+    noncentral,
     waves,
 )
 from funcgrad.ops.special.common import HANDLERS, PARTIALS
