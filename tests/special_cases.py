@@ -217,8 +217,9 @@ case("itstruve0", (0.4, 4.0), value=1e-7, fd=1e-4)
 case("it2struve0", (0.4, 4.0), value=1e-7, fd=1e-4)
 case("itmodstruve0", (0.4, 4.0), value=1e-7, fd=1e-4)
 case("itairy", (0.4, 1.4), value=1e-7, fd=1e-4)
-case("besselpoly", (0.4, 2.0), 1.5, 0.5, mp=lambda a, c, v: mp.quad(
-    lambda t: t**c * mp.besselj(v, 2 * a * t), [0, 1]), rtol=1e-10)  # fmt: skip
+case("besselpoly", (0.4, 2.0), (0.5, 2.0), (0.3, 1.5), rtol=1e-10, second=1e-7,
+     mp=lambda a, c, v: a**v / (mp.gamma(v + 1) * (c + v + 1)) * mp.hyp1f2(
+         (c + v + 1) / 2, v + 1, (c + v + 3) / 2, -a * a))  # fmt: skip
 
 # -- integrals -----------------------------------------------------------------------------------
 
@@ -254,7 +255,9 @@ case("elliprj", P, P, P, P, mp=mp.elliprj, rtol=1e-10, second=1e-5)
 case("hyp0f1", P, (-3.0, 3.0), mp=mp.hyp0f1, rtol=1e-11, second=1e-8)
 case("hyp1f1", P, P, (-3.0, 3.0), mp=mp.hyp1f1, rtol=1e-11, second=1e-8)
 case("hyperu", 1.2, 0.7, (0.5, 3.0), mp=mp.hyperu, rtol=1e-8, value=1e-8, second=1e-6, fd=1e-4)
-case("hyp2f1", 1.2, 0.7, 2.2, (-2.0, 0.8), mp=mp.hyp2f1, rtol=1e-11, second=1e-8)
+for _low, _high, _note in ((-0.9, 0.8, ""), (0.8, 0.97, "near"), (-8.0, -1.1, "far")):
+    case("hyp2f1", P, P, (0.6, 3.5), (_low, _high), mp=mp.hyp2f1, rtol=1e-10, second=1e-6,
+         note=_note)  # fmt: skip
 WRIGHT = lambda a, b, x: mp.nsum(
     lambda k: x**k / mp.factorial(k) * mp.rgamma(a * k + b), [0, mp.inf]
 )
@@ -274,11 +277,13 @@ for _name, _f in {
         case(f"eval_{_name}", _n, Q, mp=_f, note=f"n{_n}", rtol=1e-11)
     if "hermite" not in _name:
         case(f"eval_{_name}", 2.5, Q, mp=_f, rtol=1e-10, note="real", complex=True)
-case("eval_genlaguerre", 3, 0.7, Q, mp=mp.laguerre, rtol=1e-11)
-case("eval_gegenbauer", 3, 0.7, Q, mp=mp.gegenbauer, rtol=1e-11)
-case("eval_jacobi", 3, 0.7, 1.2, Q, mp=mp.jacobi, rtol=1e-11)
-case("eval_sh_jacobi", 3, 2.7, 1.2, Q, rtol=1e-11, mp=lambda n, p, q, x: mp.jacobi(
-    n, p - q, q - 1, 2 * x - 1) / mp.binomial(2 * n + p - 1, n))  # fmt: skip
+SH_JACOBI = lambda n, p, q, x: mp.jacobi(n, p - q, q - 1, 2 * x - 1) / mp.binomial(2 * n + p - 1, n)
+for _n in (0, 3, 9, 2.5):
+    _facts: Any = {"rtol": 2e-11, "second": 1e-7, "note": f"n{_n}"}
+    case("eval_genlaguerre", _n, P, Q, mp=mp.laguerre, **_facts)
+    case("eval_gegenbauer", _n, P, Q, mp=mp.gegenbauer, **_facts)
+    case("eval_jacobi", _n, P, P, Q, mp=mp.jacobi, **_facts)
+    case("eval_sh_jacobi", _n, (2.5, 4.0), P, Q, mp=SH_JACOBI, **_facts)
 case("lpmv", 1, 2, Q, mp=lambda m, v, x: mp.legenp(v, m, x).real)
 
 # -- distributions -------------------------------------------------------------------------------
@@ -419,18 +424,62 @@ case("kolmogi", Q, mp=_solve("kolmogi", KOLMOGOROV, lambda f, z, xs: f(z) - xs[0
 
 # -- waves ---------------------------------------------------------------------------------------
 
+
+def _eigenvalue(diagonal: Any, beside: Any, place: int) -> Any:
+    """Of a symmetric tridiagonal matrix, counted from below."""
+    n = len(diagonal)
+    matrix = mp.zeros(n)
+    for k in range(n):
+        matrix[k, k] = diagonal[k]
+        if k + 1 < n:
+            matrix[k, k + 1] = matrix[k + 1, k] = beside[k]
+    return mp.eigsy(matrix, eigvals_only=True)[place]
+
+
+def _mathieu(m: int, q: Any, sign: int) -> Any:
+    """The characteristic number of ce (sign 1) or se (-1), by Fourier coefficients."""
+    start = m % 2 or (0 if sign > 0 else 2)
+    diagonal = [mp.mpf(start + 2 * k) ** 2 for k in range(16)]
+    diagonal[0] += sign * q if start == 1 else 0
+    beside = [q * (mp.sqrt(2) if start == k == 0 else 1) for k in range(15)]
+    return _eigenvalue(diagonal, beside, (m - start) // 2)
+
+
+def _spheroidal(m: int, n: int, square: Any) -> Any:
+    """By coefficients of Legendre functions, of c^2 (prolate) or -c^2 (DLMF 30.8)."""
+    orders = [m + (n - m) % 2 + 2 * k for k in range(16)]
+
+    def own(j: int) -> Any:
+        bent = mp.mpf(2 * j * (j + 1) - 2 * m * m - 1) / ((2 * j - 1) * (2 * j + 3))
+        return j * (j + 1) + square * bent
+
+    def next_to(j: int) -> Any:
+        part = mp.mpf((j - m + 1) * (j - m + 2) * (j + m + 1) * (j + m + 2))
+        return square * mp.sqrt(part / ((2 * j + 1) * (2 * j + 5))) / (2 * j + 3)
+
+    return _eigenvalue([own(j) for j in orders], [next_to(j) for j in orders], (n - m) // 2)
+
+
+for _m in (1, 2):
+    case("mathieu_a", _m, (0.3, 6.0), mp=lambda m, q: _mathieu(m, q, 1), second=1e-8, note=f"m{_m}")
+    case("mathieu_b", _m, (0.3, 6.0), mp=lambda m, q: _mathieu(m, q, -1), second=1e-8,
+         note=f"m{_m}")  # fmt: skip
+case("pro_cv", 1, 2, (0.3, 4.0), mp=lambda m, n, c: _spheroidal(m, n, c * c), rtol=1e-11,
+     second=1e-8)  # fmt: skip
+case("obl_cv", 1, 2, (0.3, 4.0), mp=lambda m, n, c: _spheroidal(m, n, -c * c), rtol=1e-11,
+     second=1e-8)  # fmt: skip
 for _part in ("cem", "sem"):
-    case(f"mathieu_{_part}", 2, 1.5, (10.0, 80.0), fd=1e-5, value=1e-7)
+    case(f"mathieu_{_part}", 2, (0.5, 4.0), (10.0, 80.0), fd=1e-5, value=1e-7)
 for _part in ("cem1", "cem2", "sem1", "sem2"):
-    case(f"mathieu_mod{_part}", 2, 1.5, (0.3, 1.2), fd=1e-4, value=1e-7)
+    case(f"mathieu_mod{_part}", 2, (0.8, 4.0), (0.3, 1.2), fd=1e-4, value=1e-7)
 for _shape, _domain in (("ang1", Q), ("rad1", (1.2, 2.0))):
     for _kind in ("pro", "obl"):
-        case(f"{_kind}_{_shape}", 1, 2, 1.5, _domain, fd=1e-4)
+        case(f"{_kind}_{_shape}", 1, 2, (0.8, 3.0), _domain, fd=1e-4)
         _cv = float(getattr(special, _kind + "_cv")(1, 2, 1.5))
         case(f"{_kind}_{_shape}_cv", 1, 2, 1.5, _cv, _domain, fd=1e-4)
 PARABOLIC = {
     "pbdv": mp.pcfd, "pbvv": lambda v, x: mp.pcfv(-v - mp.mpf(1) / 2, x), "pbwa": mp.pcfw,
 }  # fmt: skip
 for _name, _f in PARABOLIC.items():
-    case(_name, 1.5, (0.3, 2.0), rtol=1e-8, value=1e-8, second=1e-6, fd=1e-5,
+    case(_name, (0.3, 2.2), (0.3, 2.0), rtol=1e-8, value=1e-8, second=1e-4, fd=1e-5,
          mp=[_f, lambda v, x, f=_f: mp.diff(lambda u: f(v, u), x)])  # fmt: skip

@@ -9,8 +9,9 @@ import numpy as np
 from funcgrad.ir.avals import Aval, array_aval
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.families import elementwise, ops
+from funcgrad.ops.functions.common import as_dtype
 from funcgrad.ops.scipys import scipy_function
-from funcgrad.ops.special.common import No, difference, special, to_pole
+from funcgrad.ops.special.common import No, difference, real_dtype, special, to_pole
 
 # -- hypergeometric ------------------------------------------------------------------------------
 
@@ -35,10 +36,22 @@ _ROUGH = No("SciPy's values are not smooth enough in it for a numerical rule")
 hyperu = special(
     "hyperu", _ROUGH, _ROUGH, lambda z, a, b, x: e.negative(a) * ops.hyperu(a + 1, b + 1, x)
 )
+
+
+def _gauss_rate(x: Any) -> Any:
+    """It moves as (1-x)^(c-a-b) near 1, and as x^-a far out."""
+    return 1 + e.absolute(e.log1p(e.negative(x)))
+
+
 hyp2f1 = special(
-    "hyp2f1", _ROUGH, _ROUGH, _ROUGH,
+    "hyp2f1",
+    lambda z, a, b, c, x: difference(lambda u: ops.hyp2f1(u, b, c, x), a, z, _gauss_rate(x)),
+    lambda z, a, b, c, x: difference(lambda u: ops.hyp2f1(a, u, c, x), b, z, _gauss_rate(x)),
+    lambda z, a, b, c, x: difference(
+        lambda u: ops.hyp2f1(a, b, u, x), c, z, _gauss_rate(x) + 4 / to_pole(c)
+    ),
     lambda z, a, b, c, x: a * b / c * ops.hyp2f1(a + 1, b + 1, c + 1, x),
-)  # fmt: skip
+)
 
 # -- Wright's functions --------------------------------------------------------------------------
 
@@ -70,7 +83,6 @@ lambertw = elementwise(
 # -- orthogonal polynomials ----------------------------------------------------------------------
 
 _DEGREE = No("a polynomial has no derivative by its degree")
-_SHAPE = No("no rule is known for the parameters of the polynomials")
 
 
 def _lower(n: Any, f: Any) -> Any:
@@ -79,8 +91,25 @@ def _lower(n: Any, f: Any) -> Any:
     return e.select(constant, 0.0, f(e.select(constant, n, n - 1)))
 
 
-def _polynomial(name: str, slope: Any, shapes: int = 0) -> Any:
-    return special(name, _DEGREE, *[_SHAPE] * shapes, slope, degrees=True)
+def _polynomial(name: str, slope: Any, *pole: Any) -> Any:
+    """``pole``, for each parameter: at whose whole numbers up to 0 a real degree has poles."""
+    shapes = [_by_parameter(name, place, near) for place, near in enumerate(pole)]
+    return special(name, _DEGREE, *shapes, slope, degrees=True)
+
+
+def _by_parameter(name: str, place: int, pole: Any) -> Any:
+    def partial(z: Any, n: Any, *xs: Any) -> Any:
+        """By difference: of degree n in the parameter; for real n a ratio of gamma functions."""
+        n_real = as_dtype(n, real_dtype(z))
+        near = 0.1 / e.maximum(to_pole(pole(n_real, *xs[:-1])), 0.1)
+        rate = 0.5 + 0.25 * e.log1p(e.absolute(n_real)) + near
+
+        def f(u: Any) -> Any:
+            return getattr(ops, name)(n, *xs[:place], u, *xs[place + 1 :])
+
+        return difference(f, xs[place], z, rate)
+
+    return partial
 
 
 def _gegenbauer(n: Any, alpha: Any, x: Any) -> Any:
@@ -114,18 +143,22 @@ _polynomial(
 _polynomial(
     "eval_genlaguerre",
     lambda z, n, alpha, x: e.negative(_lower(n, lambda m: ops.eval_genlaguerre(m, alpha + 1, x))),
-    1,
+    lambda n, alpha: n + alpha + 1,
 )
-_polynomial("eval_gegenbauer", lambda z, n, alpha, x: 2 * alpha * _gegenbauer(n, alpha + 1, x), 1)
+_polynomial(
+    "eval_gegenbauer", lambda z, n, alpha, x: 2 * alpha * _gegenbauer(n, alpha + 1, x),
+    lambda n, alpha: n + 2 * alpha,
+)  # fmt: skip
 _polynomial(
     "eval_jacobi",
     lambda z, n, alpha, beta, x: 0.5 * (n + alpha + beta + 1)
     * _lower(n, lambda m: ops.eval_jacobi(m, alpha + 1, beta + 1, x)),
-    2,
+    lambda n, alpha, beta: n + alpha + 1, lambda n, alpha, beta: n + alpha + 1,
 )  # fmt: skip
 _polynomial(
     "eval_sh_jacobi",
-    lambda z, n, p, q, x: n * _lower(n, lambda m: ops.eval_sh_jacobi(m, p + 2, q + 1, x)), 2,
+    lambda z, n, p, q, x: n * _lower(n, lambda m: ops.eval_sh_jacobi(m, p + 2, q + 1, x)),
+    lambda n, p, q: n + p, lambda n, p, q: n + p - q + 1,
 )  # fmt: skip
 
 
