@@ -255,6 +255,9 @@ case("elliprj", P, P, P, P, mp=mp.elliprj, rtol=1e-10, second=1e-5)
 case("hyp0f1", P, (-3.0, 3.0), mp=mp.hyp0f1, rtol=1e-11, second=1e-8)
 case("hyp1f1", P, P, (-3.0, 3.0), mp=mp.hyp1f1, rtol=1e-11, second=1e-8)
 case("hyperu", 1.2, 0.7, (0.5, 3.0), mp=mp.hyperu, rtol=1e-8, value=1e-8, second=1e-6, fd=1e-4)
+for _x in (0.7, 5.0):
+    case("hyperu", (0.2, 6.0), (-3.0, 4.0), _x, mp=mp.hyperu, value=1e-6, rtol=1e-11, fd=1e-4,
+         note=f"x{_x}")  # fmt: skip
 for _low, _high, _note in ((-0.9, 0.8, ""), (0.8, 0.97, "near"), (-8.0, -1.1, "far")):
     case("hyp2f1", P, P, (0.6, 3.5), (_low, _high), mp=mp.hyp2f1, rtol=1e-10, second=1e-6,
          note=_note)  # fmt: skip
