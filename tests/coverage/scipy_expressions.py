@@ -30,6 +30,7 @@ _BUILDING = {
     "expm": "(m)", "expm_frechet": "(m, s)[1]", "logm": "(s)", "sqrtm": "(s)", "sinm": "(m)",
     "cosm": "(m)", "tanm": "(m / 9)", "sinhm": "(m)", "coshm": "(m)", "tanhm": "(m)",
     "signm": "(m)", "polar": "(m)[0]", "fractional_matrix_power": "(s, 0.5)",
+    "funm": "(m, lambda w: w / (1.0 + w * w))",
 }  # fmt: skip
 _FFT = dict.fromkeys(["fft", "ifft", "rfft", "ihfft"], "(x)")
 _FFT |= dict.fromkeys(
@@ -122,6 +123,9 @@ SCIPY: dict[str, str] = {
     **{f"fft.{n}": f"sp.fft.{n}(x)" for n in _DCT},
     **{f"stats.{n}.logpdf": f"sp.stats.{n}.logpdf({a})" for n, a in _DENSITIES.items()},
     **{f"stats.{n}.logpmf": f"sp.stats.{n}.logpmf({a})" for n, a in _MASSES.items()},
+    "stats.vonmises.cdf": "sp.stats.vonmises.cdf(x, 1.0 + y)",
+    "stats.skewnorm.ppf": "sp.stats.skewnorm.ppf(x, y)",
+    "stats.betabinom.cdf": "sp.stats.betabinom.cdf(i, 6, 1.0 + x, 2.0 + y)",
     **{f"stats.{n}": f"sp.stats.{n}{a}" for n, a in _SUMMARIES.items()},
     **{f"signal.{n}": f"sp.signal.{n}{a}" for n, a in _SIGNAL.items()},
     **{f"ndimage.{n}": f"sp.ndimage.{n}{a}" for n, a in _NDIMAGE.items()},
