@@ -484,5 +484,7 @@ PARABOLIC = {
     "pbdv": mp.pcfd, "pbvv": lambda v, x: mp.pcfv(-v - mp.mpf(1) / 2, x), "pbwa": mp.pcfw,
 }  # fmt: skip
 for _name, _f in PARABOLIC.items():
-    case(_name, (0.3, 2.2), (0.3, 2.0), rtol=1e-8, value=1e-8, second=1e-4, fd=1e-5,
+    _order = 1.5 if _name == "pbwa" else (0.3, 2.2)  # mpmath takes long for it
+    case(_name, _order, (0.3, 2.0), rtol=1e-8, value=1e-8, second=1e-4, fd=1e-5,
          mp=[_f, lambda v, x, f=_f: mp.diff(lambda u: f(v, u), x)])  # fmt: skip
+case("pbwa", (0.3, 2.2), 1.2, fd=1e-5, note="order")

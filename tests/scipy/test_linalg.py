@@ -113,6 +113,10 @@ CASES = {
     "qr full pivoting": (lambda a: linalg.qr(a, pivoting=True)[:2], [TALL[:4]]),
     "qr r": (lambda a: linalg.qr(a, mode="r")[0], [TALL]),
     "qr pivoting": (lambda a: linalg.qr(a, mode="economic", pivoting=True)[:2], [TALL]),
+    "rq": (lambda a: linalg.rq(a, mode="economic"), [TALL.T + 0.3j]),
+    "rq full": (lambda a: linalg.rq(a), [TALL]),
+    "rq wide": (lambda a: linalg.rq(a), [TALL[:4].T]),
+    "rq r": (lambda a: linalg.rq(a, mode="r"), [TALL.T]),
     "svd": (lambda a: linalg.svd(a, full_matrices=False)[1:2], [TALL]),
     "svd vectors": (lambda a: phases_gone(*linalg.svd(a, full_matrices=False)), [TALL]),
     "svd values": (lambda a: linalg.svd(a, compute_uv=False), [C]),
@@ -136,6 +140,14 @@ CASES = {
     "eigvalsh_tridiagonal v": (
         lambda d, e: linalg.eigvalsh_tridiagonal(d, e, select="v", select_range=(-0.3, 3)),
         [W, V],
+    ),
+    "eig_banded": (
+        lambda ab: (linalg.eig_banded(ab)[0], *phases_gone(linalg.eig_banded(ab)[1])),
+        [BANDS[:3]],
+    ),
+    "eigvals_banded": (
+        lambda ab: linalg.eigvals_banded(ab, True, select="i", select_range=(1, 3)),
+        [BANDS[:2] + [[0], [0.5j]]],
     ),
     "eig": (lambda a: linalg.eig(a)[0], [C]),
     "eig left": (lambda a: linalg.eig(a, left=True)[1], [C]),
@@ -169,6 +181,7 @@ CASES = {
     "polar": (lambda a: linalg.polar(a), [TALL]),
     "polar left": (lambda a: linalg.polar(a, side="left"), [TALL.T]),
     "polar wide": (lambda a: linalg.polar(a), [TALL.T]),
+    "procrustes": (lambda a, b: linalg.orthogonal_procrustes(a, b), [TALL, TALL**2 + 1]),
     "null_space": (lambda a: phases_gone(linalg.null_space(a)), [TALL[:2]]),
     "orth": (lambda a: phases_gone(linalg.orth(a)), [TALL]),
     "subspace_angles": (lambda a, b: linalg.subspace_angles(a, b), [TALL, RNG.normal(size=(5, 2))]),
@@ -210,7 +223,7 @@ def test_values_and_derivatives(name):
 BATCHED = ["solve", "solve positive", "solve_triangular C", "solve_banded", "lu", "lu_solve T",
            "cho_solve", "qr pivoting", "eigh b", "expm", "sqrtm", "solve_sylvester", "polar",
            "toeplitz two", "block_diag", "solve_circulant", "null_space", "qr full tall", "funm",
-           "eig left", "schur sorted"]  # fmt: skip
+           "eig left", "schur sorted", "rq full"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BATCHED)

@@ -101,7 +101,7 @@ def test_complex(case):
             agree(results(case, first)[part][j], wanted, max(case.rtol, 1e-9))
 
 
-OPEN = [c for c in CASES if c.mp is None and c.name.startswith(("mathieu", "pro", "obl"))]
+OPEN = [c for c in CASES if c.mp is None and c.name.startswith(("mathieu", "pro", "obl", "pbwa"))]
 
 
 @pytest.mark.parametrize("case", OPEN, ids=lambda c: c.name)

@@ -37,6 +37,7 @@ from funcgrad.scipy.linalg.factors import (
     lu_factor,
     lu_solve,
     qr,
+    rq,
 )
 from funcgrad.scipy.linalg.functions import (
     coshm,
@@ -46,6 +47,7 @@ from funcgrad.scipy.linalg.functions import (
     fractional_matrix_power,
     funm,
     logm,
+    orthogonal_procrustes,
     polar,
     signm,
     sinhm,
@@ -74,9 +76,11 @@ from funcgrad.scipy.linalg.solving import (
 )
 from funcgrad.scipy.linalg.spectra import (
     eig,
+    eig_banded,
     eigh,
     eigh_tridiagonal,
     eigvals,
+    eigvals_banded,
     eigvalsh,
     eigvalsh_tridiagonal,
     null_space,

@@ -8,6 +8,7 @@ import numpy as np
 
 from funcgrad.ops import elementwise as e
 from funcgrad.ops import linalg
+from funcgrad.ops import linalg_functions as numpys
 from funcgrad.ops.decompositions import eig
 from funcgrad.ops.matrix_functions import matrix_function
 from funcgrad.ops.products import adjoint, matrix_power, matrix_transpose
@@ -161,3 +162,11 @@ def polar(a: Any, side: str = "right") -> Any:
     else:
         u = linalg.solve(matrix_function(a @ adjoint(a), name="sqrtm"), a)
     return u, (adjoint(u) @ a if side == "right" else a @ adjoint(u))
+
+
+@scipys_linalg
+def orthogonal_procrustes(A: Any, B: Any, check_finite: bool = True) -> Any:
+    """(R, scale): the orthogonal R that makes |A R - B| least, and the sum of the singular values
+    of A^H B, which must not be singular."""
+    product = adjoint(floats(A)) @ floats(B)
+    return polar(product)[0], np.sum(numpys.svdvals(product))

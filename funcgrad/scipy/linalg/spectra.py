@@ -102,6 +102,37 @@ def eigvalsh_tridiagonal(
     return eigh_tridiagonal(d, e, True, select, select_range)
 
 
+def _from_bands(bands: Any, lower: bool) -> Any:
+    """The Hermitian matrix of which half of the diagonals are given, as for ``eig_banded``."""
+    width, n = bands.shape[-2] - 1, bands.shape[-1]
+    rows = range(width + 1)
+    if lower:
+        return sum((np.diag(bands[k, : n - k], -k) for k in rows), np.zeros((n, n), bands.dtype))
+    return sum((np.diag(bands[width - k, k:], k) for k in rows), np.zeros((n, n), bands.dtype))
+
+
+@scipys_linalg
+def eig_banded(
+    a_band: Any, lower: bool = False, eigvals_only: bool = False, overwrite_a_band: bool = False,
+    select: str = "a", select_range: Any = None, max_ev: int = 0, check_finite: bool = True,
+) -> Any:  # fmt: skip
+    """``eigh`` of the Hermitian matrix with half of its diagonals in ``a_band``, as a dense one."""
+    if select not in ("a", "i", "v"):
+        raise ValueError(f'select={select!r}: it is "a", "i" or "v"')
+    return eigh(_from_bands(floats(a_band), lower), lower=lower, eigvals_only=eigvals_only,
+                subset_by_index=select_range if select == "i" else None,
+                subset_by_value=select_range if select == "v" else None)  # fmt: skip
+
+
+@scipys_linalg
+def eigvals_banded(
+    a_band: Any, lower: bool = False, overwrite_a_band: bool = False, select: str = "a",
+    select_range: Any = None, check_finite: bool = True,
+) -> Any:  # fmt: skip
+    """The eigenvalues of ``eig_banded`` alone."""
+    return eig_banded(a_band, lower, True, select=select, select_range=select_range)
+
+
 # -- general -------------------------------------------------------------------------------------
 
 
