@@ -60,12 +60,31 @@ for _shape in ((3, 3), (4, 2), (2, 3), (2, 3, 2)):
         )  # fmt: skip
 row("svd", Arg((3, 3)), params={"full": True}, **_TIGHT)
 for _shape in ((3, 3), (4, 2), (2, 3), (2, 3, 2)):
-    row("qr", Arg(_shape), complex=True, **_TIGHT, note=str(_shape))
+    row(
+        "qr", Arg(_shape), params={"full": False}, complex=True, **_TIGHT, note=str(_shape)
+    )  # fmt: skip
     row("lu", Arg(_shape), complex=True, **_TIGHT, note=str(_shape))
+row("qr", Arg((3, 2)), params={"full": True}, **_TIGHT)
+row("qr", Arg((2, 4, 3)), params={"full": True}, **_TIGHT, note="batch")
+row("qr", Arg((2, 3)), params={"full": True}, complex=True, **_TIGHT, note="wide")
+row(
+    "qr", Arg((4, 2)), f=lambda a: (ops.qr(a, full=True)[0][:, :2], ops.qr(a, full=True)[1]),
+    complex=True, **_TIGHT, note="part",
+)  # fmt: skip
+
+
+def _span_of_rest(a: Any) -> Any:
+    """What does not depend on the phase of the column that completes Q."""
+    q, r = ops.qr(a, full=True)
+    return q[:, :2], q[:, 2:] @ _adjoint(q[:, 2:]), r
+
+
+row("qr", Arg((3, 2)), f=_span_of_rest, complex=True, **_TIGHT, note="phaseless")
 row("eig", Arg((3, 3), "matrix"), complex=True, **_TIGHT)
 row("eig", Arg((2, 3, 3), "hermitian"), complex=True, **_TIGHT, note="real")
-row("schur", Arg((3, 3), "hermitian"), **_TIGHT)
-row("schur", Arg((2, 3, 3), "hermitian"), **_TIGHT, note="batch")
+for _sort in (None, "ouc"):
+    row("schur", Arg((3, 3), "hermitian"), params={"sort": _sort}, **_TIGHT)
+    row("schur", Arg((2, 3, 3), "hermitian"), params={"sort": _sort}, **_TIGHT, note="batch")
 
 
 def _not_below() -> Any:
@@ -74,7 +93,7 @@ def _not_below() -> Any:
 
 def _diagonals(a: Any) -> Any:
     """What does not depend on the phases of Schur vectors: the span of the first k of them."""
-    t, z = ops.schur(a)
+    t, z = ops.schur(a, sort=None)
     return t[0, 0], z[:, :2] @ _adjoint(z[:, :2])
 
 

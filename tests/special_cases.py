@@ -1,5 +1,6 @@
 """One line per function of scipy.special: where it is tried, and what it is in mpmath."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -216,8 +217,9 @@ case("itstruve0", (0.4, 4.0), value=1e-7, fd=1e-4)
 case("it2struve0", (0.4, 4.0), value=1e-7, fd=1e-4)
 case("itmodstruve0", (0.4, 4.0), value=1e-7, fd=1e-4)
 case("itairy", (0.4, 1.4), value=1e-7, fd=1e-4)
-case("besselpoly", (0.4, 2.0), 1.5, 0.5, mp=lambda a, c, v: mp.quad(
-    lambda t: t**c * mp.besselj(v, 2 * a * t), [0, 1]), rtol=1e-10)  # fmt: skip
+case("besselpoly", (0.4, 2.0), (0.5, 2.0), (0.3, 1.5), rtol=1e-10, second=1e-7,
+     mp=lambda a, c, v: a**v / (mp.gamma(v + 1) * (c + v + 1)) * mp.hyp1f2(
+         (c + v + 1) / 2, v + 1, (c + v + 3) / 2, -a * a))  # fmt: skip
 
 # -- integrals -----------------------------------------------------------------------------------
 
@@ -253,7 +255,12 @@ case("elliprj", P, P, P, P, mp=mp.elliprj, rtol=1e-10, second=1e-5)
 case("hyp0f1", P, (-3.0, 3.0), mp=mp.hyp0f1, rtol=1e-11, second=1e-8)
 case("hyp1f1", P, P, (-3.0, 3.0), mp=mp.hyp1f1, rtol=1e-11, second=1e-8)
 case("hyperu", 1.2, 0.7, (0.5, 3.0), mp=mp.hyperu, rtol=1e-8, value=1e-8, second=1e-6, fd=1e-4)
-case("hyp2f1", 1.2, 0.7, 2.2, (-2.0, 0.8), mp=mp.hyp2f1, rtol=1e-11, second=1e-8)
+for _x in (0.7, 5.0):
+    case("hyperu", (0.2, 6.0), (-3.0, 4.0), _x, mp=mp.hyperu, value=1e-6, rtol=1e-11, fd=1e-4,
+         note=f"x{_x}")  # fmt: skip
+for _low, _high, _note in ((-0.9, 0.8, ""), (0.8, 0.97, "near"), (-8.0, -1.1, "far")):
+    case("hyp2f1", P, P, (0.6, 3.5), (_low, _high), mp=mp.hyp2f1, rtol=1e-10, second=1e-6,
+         note=_note)  # fmt: skip
 WRIGHT = lambda a, b, x: mp.nsum(
     lambda k: x**k / mp.factorial(k) * mp.rgamma(a * k + b), [0, mp.inf]
 )
@@ -273,11 +280,13 @@ for _name, _f in {
         case(f"eval_{_name}", _n, Q, mp=_f, note=f"n{_n}", rtol=1e-11)
     if "hermite" not in _name:
         case(f"eval_{_name}", 2.5, Q, mp=_f, rtol=1e-10, note="real", complex=True)
-case("eval_genlaguerre", 3, 0.7, Q, mp=mp.laguerre, rtol=1e-11)
-case("eval_gegenbauer", 3, 0.7, Q, mp=mp.gegenbauer, rtol=1e-11)
-case("eval_jacobi", 3, 0.7, 1.2, Q, mp=mp.jacobi, rtol=1e-11)
-case("eval_sh_jacobi", 3, 2.7, 1.2, Q, rtol=1e-11, mp=lambda n, p, q, x: mp.jacobi(
-    n, p - q, q - 1, 2 * x - 1) / mp.binomial(2 * n + p - 1, n))  # fmt: skip
+SH_JACOBI = lambda n, p, q, x: mp.jacobi(n, p - q, q - 1, 2 * x - 1) / mp.binomial(2 * n + p - 1, n)
+for _n in (0, 3, 9, 2.5):
+    _facts: Any = {"rtol": 2e-11, "second": 1e-7, "note": f"n{_n}"}
+    case("eval_genlaguerre", _n, P, Q, mp=mp.laguerre, **_facts)
+    case("eval_gegenbauer", _n, P, Q, mp=mp.gegenbauer, **_facts)
+    case("eval_jacobi", _n, P, P, Q, mp=mp.jacobi, **_facts)
+    case("eval_sh_jacobi", _n, (2.5, 4.0), P, Q, mp=SH_JACOBI, **_facts)
 case("lpmv", 1, 2, Q, mp=lambda m, v, x: mp.legenp(v, m, x).real)
 
 # -- distributions -------------------------------------------------------------------------------
@@ -346,16 +355,70 @@ case("nrdtrimn", (0.2, 0.8), P, P, mp=lambda p, s, x: x - s * NDTRI(p))
 case("nrdtrisd", (0.2, 0.6), (0.6, 0.9), (1.0, 2.0), mp=lambda m, p, x: (x - m) / NDTRI(p))
 
 
-def _noncentral(x: Any, df: Any, nc: Any) -> Any:
+def _poisson(terms: Any, nc: Any) -> Any:
+    """The mean of the terms j = 0, 1, … over Poisson's weights of mean nc/2."""
     weight = lambda j: mp.exp(-nc / 2) * (nc / 2) ** j / mp.factorial(j)
-    return mp.fsum(weight(j) * LOWER(df / 2 + j, x / 2) for j in range(40))
+    return mp.fsum(weight(j) * t for j, t in zip(range(40), terms, strict=False))
 
 
-case("chndtr", T, 2.5, P, mp=_noncentral, rtol=1e-10, value=1e-10)
-case("chndtrix", Q, 2.5, P, rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5,
+def _lower_from(a: Any, x: Any) -> Any:
+    """LOWER(a + j, x), j = 0, 1, …, by recurrence."""
+    found, step = LOWER(a, x), x**a * mp.exp(-x) / mp.gamma(a + 1)
+    for j in itertools.count(1):
+        yield found
+        found, step = found - step, step * x / (a + j)
+
+
+def _beta_from(a: Any, b: Any, x: Any) -> Any:
+    """BETA(a + j, b, x), j = 0, 1, …, by recurrence."""
+    found, step = BETA(a, b, x), x**a * (1 - x) ** b / (a * mp.beta(a, b))
+    for j in itertools.count():
+        yield found
+        found, step = found - step, step * x * (a + b + j) / (a + j + 1)
+
+
+def _noncentral(x: Any, df: Any, nc: Any) -> Any:
+    return _poisson(_lower_from(df / 2, x / 2), nc)
+
+
+def _noncentral_f(n: Any, d: Any, nc: Any, x: Any) -> Any:
+    return _poisson(_beta_from(n / 2, d / 2, n * x / (d + n * x)), nc)
+
+
+def _noncentral_t(v: Any, nc: Any, t: Any) -> Any:
+    if t < 0:
+        return 1 - _noncentral_t(v, -nc, -t)
+    y, half = t * t / (v + t * t), mp.mpf(1) / 2
+    odd = lambda j: nc / mp.sqrt(2) * mp.factorial(j) / mp.gamma(j + 1 + half)
+    even, other = _beta_from(half, v / 2, y), _beta_from(mp.mpf(1), v / 2, y)
+    both = (f + odd(j) * g for j, (f, g) in enumerate(zip(even, other, strict=False)))
+    return mp.ncdf(-nc) + _poisson(both, nc * nc) / 2
+
+
+case("chndtr", T, DF, P, mp=_noncentral, rtol=1e-11, value=1e-10, second=1e-8)
+case("chndtrix", Q, DF, P, rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5,
      mp=_solve("chndtrix", _noncentral, lambda f, z, xs: f(z, xs[1], xs[2]) - xs[0]))  # fmt: skip
-case("chndtrinc", (3.0, 4.0), 2.5, (0.3, 0.5), rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5,
+case("chndtridf", (3.0, 4.0), (0.3, 0.5), P, rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5,
+     mp=_solve("chndtridf", _noncentral, lambda f, z, xs: f(xs[0], z, xs[2]) - xs[1]))  # fmt: skip
+case("chndtrinc", (3.0, 4.0), (2.0, 2.5), (0.3, 0.5), rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5,
      mp=_solve("chndtrinc", _noncentral, lambda f, z, xs: f(xs[0], xs[1], z) - xs[2]))  # fmt: skip
+case("ncfdtr", DF, DF, P, T, mp=_noncentral_f, rtol=1e-10, second=1e-7)
+case("ncfdtri", DF, DF, P, Q, rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5, mp=_solve(
+    "ncfdtri", _noncentral_f, lambda f, z, xs: f(xs[0], xs[1], xs[2], z) - xs[3]))  # fmt: skip
+_LOOSE: Any = {"rtol": 5e-5, "value": 1e-5, "second": 1e-3, "fd": 1e-4}  # SciPy's search ends early
+case("ncfdtridfn", (0.36, 0.4), 5.5, 0.5, 0.7, **_LOOSE, mp=_solve(
+    "ncfdtridfn", _noncentral_f, lambda f, z, xs: f(z, *xs[1:]) - xs[0]))  # fmt: skip
+case("ncfdtridfd", 2.5, (0.68, 0.7), 0.5, 2.1, **_LOOSE, mp=_solve(
+    "ncfdtridfd", _noncentral_f, lambda f, z, xs: f(xs[0], z, *xs[2:]) - xs[1]))  # fmt: skip
+case("ncfdtrinc", (2.0, 3.0), 5.5, (0.4, 0.5), 1.8, **_LOOSE | {"value": 1e-4}, mp=_solve(
+    "ncfdtrinc", _noncentral_f, lambda f, z, xs: f(*xs[:2], z, xs[3]) - xs[2]))  # fmt: skip
+case("nctdtr", DF, (-2.0, 2.5), (-3.0, 5.0), mp=_noncentral_t, rtol=1e-10, second=1e-6)
+case("nctdtrit", 3.5, (0.4, 1.0), (0.3, 0.8), rtol=1e-8, value=1e-8, second=1e-5, fd=1e-5,
+     mp=_solve("nctdtrit", _noncentral_t, lambda f, z, xs: f(*xs[:2], z) - xs[2]))  # fmt: skip
+case("nctdtridf", (0.71, 0.73), 0.45, 1.35, **_LOOSE, mp=_solve(
+    "nctdtridf", _noncentral_t, lambda f, z, xs: f(z, *xs[1:]) - xs[0]))  # fmt: skip
+case("nctdtrinc", 3.5, (0.3, 0.5), 1.8, **_LOOSE, mp=_solve(
+    "nctdtrinc", _noncentral_t, lambda f, z, xs: f(xs[0], z, xs[2]) - xs[1]))  # fmt: skip
 KOLMOGOROV = lambda x: (
     2 * mp.fsum((-1) ** (k - 1) * mp.exp(-2 * k * k * x * x) for k in range(1, 80))
 )
@@ -364,18 +427,64 @@ case("kolmogi", Q, mp=_solve("kolmogi", KOLMOGOROV, lambda f, z, xs: f(z) - xs[0
 
 # -- waves ---------------------------------------------------------------------------------------
 
+
+def _eigenvalue(diagonal: Any, beside: Any, place: int) -> Any:
+    """Of a symmetric tridiagonal matrix, counted from below."""
+    n = len(diagonal)
+    matrix = mp.zeros(n)
+    for k in range(n):
+        matrix[k, k] = diagonal[k]
+        if k + 1 < n:
+            matrix[k, k + 1] = matrix[k + 1, k] = beside[k]
+    return mp.eigsy(matrix, eigvals_only=True)[place]
+
+
+def _mathieu(m: int, q: Any, sign: int) -> Any:
+    """The characteristic number of ce (sign 1) or se (-1), by Fourier coefficients."""
+    start = m % 2 or (0 if sign > 0 else 2)
+    diagonal = [mp.mpf(start + 2 * k) ** 2 for k in range(16)]
+    diagonal[0] += sign * q if start == 1 else 0
+    beside = [q * (mp.sqrt(2) if start == k == 0 else 1) for k in range(15)]
+    return _eigenvalue(diagonal, beside, (m - start) // 2)
+
+
+def _spheroidal(m: int, n: int, square: Any) -> Any:
+    """By coefficients of Legendre functions, of c^2 (prolate) or -c^2 (DLMF 30.8)."""
+    orders = [m + (n - m) % 2 + 2 * k for k in range(16)]
+
+    def own(j: int) -> Any:
+        bent = mp.mpf(2 * j * (j + 1) - 2 * m * m - 1) / ((2 * j - 1) * (2 * j + 3))
+        return j * (j + 1) + square * bent
+
+    def next_to(j: int) -> Any:
+        part = mp.mpf((j - m + 1) * (j - m + 2) * (j + m + 1) * (j + m + 2))
+        return square * mp.sqrt(part / ((2 * j + 1) * (2 * j + 5))) / (2 * j + 3)
+
+    return _eigenvalue([own(j) for j in orders], [next_to(j) for j in orders], (n - m) // 2)
+
+
+for _m in (1, 2):
+    case("mathieu_a", _m, (0.3, 6.0), mp=lambda m, q: _mathieu(m, q, 1), second=1e-8, note=f"m{_m}")
+    case("mathieu_b", _m, (0.3, 6.0), mp=lambda m, q: _mathieu(m, q, -1), second=1e-8,
+         note=f"m{_m}")  # fmt: skip
+case("pro_cv", 1, 2, (0.3, 4.0), mp=lambda m, n, c: _spheroidal(m, n, c * c), rtol=1e-11,
+     second=1e-8)  # fmt: skip
+case("obl_cv", 1, 2, (0.3, 4.0), mp=lambda m, n, c: _spheroidal(m, n, -c * c), rtol=1e-11,
+     second=1e-8)  # fmt: skip
 for _part in ("cem", "sem"):
-    case(f"mathieu_{_part}", 2, 1.5, (10.0, 80.0), fd=1e-5, value=1e-7)
+    case(f"mathieu_{_part}", 2, (0.5, 4.0), (10.0, 80.0), fd=1e-5, value=1e-7)
 for _part in ("cem1", "cem2", "sem1", "sem2"):
-    case(f"mathieu_mod{_part}", 2, 1.5, (0.3, 1.2), fd=1e-4, value=1e-7)
+    case(f"mathieu_mod{_part}", 2, (0.8, 4.0), (0.3, 1.2), fd=1e-4, value=1e-7)
 for _shape, _domain in (("ang1", Q), ("rad1", (1.2, 2.0))):
     for _kind in ("pro", "obl"):
-        case(f"{_kind}_{_shape}", 1, 2, 1.5, _domain, fd=1e-4)
+        case(f"{_kind}_{_shape}", 1, 2, (0.8, 3.0), _domain, fd=1e-4)
         _cv = float(getattr(special, _kind + "_cv")(1, 2, 1.5))
         case(f"{_kind}_{_shape}_cv", 1, 2, 1.5, _cv, _domain, fd=1e-4)
 PARABOLIC = {
     "pbdv": mp.pcfd, "pbvv": lambda v, x: mp.pcfv(-v - mp.mpf(1) / 2, x), "pbwa": mp.pcfw,
 }  # fmt: skip
 for _name, _f in PARABOLIC.items():
-    case(_name, 1.5, (0.3, 2.0), rtol=1e-8, value=1e-8, second=1e-6, fd=1e-5,
+    _order = 1.5 if _name == "pbwa" else (0.3, 2.2)  # mpmath takes long for it
+    case(_name, _order, (0.3, 2.0), rtol=1e-8, value=1e-8, second=1e-4, fd=1e-5,
          mp=[_f, lambda v, x, f=_f: mp.diff(lambda u: f(v, u), x)])  # fmt: skip
+case("pbwa", (0.3, 2.2), 1.2, fd=1e-5, note="order")

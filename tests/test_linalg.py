@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from funcgrad import grad, jit, vmap
-from funcgrad.errors import NotTraceableError, ShapeError
+from funcgrad import config, grad, jit, vmap
+from funcgrad.errors import DegenerateError, NotTraceableError, ShapeError
 from funcgrad.ops.families import ops
 from funcgrad.trace.dispatch import functions
 from tests.test_products import agrees
@@ -54,6 +54,7 @@ FUNCTIONS = {
     ),
     "qr": (lambda a: tuple(np.linalg.qr(a)), [TALL]),
     "qr wide": (lambda a: tuple(np.linalg.qr(a, mode="complete")), [TALL.T]),
+    "qr complete": (lambda a: tuple(np.linalg.qr(a, mode="complete")), [TALL]),
     "qr complex": (lambda a: tuple(np.linalg.qr(a)), [TALL + 1j * TALL[::-1]]),
     "qr r": (lambda a: np.linalg.qr(a, mode="r"), [STACK]),
     "eig complex": (lambda a: tuple(np.linalg.eig(a)), [SQUARE + 1j * SQUARE.T]),
@@ -122,14 +123,29 @@ def test_pinv_without_full_rank():
 
 
 def test_modes_of_qr_that_are_refused():
-    for mode in ("raw", "complete"):
-        with pytest.raises(NotTraceableError, match="reduced"):
-            grad(lambda a, mode=mode: np.sum(np.linalg.qr(a, mode=mode)[1]))(TALL)
+    with pytest.raises(NotTraceableError, match="reduced"):
+        grad(lambda a: np.sum(np.linalg.qr(a, mode="raw")[1]))(TALL)
     with pytest.raises(ValueError, match="mode"):
         grad(lambda a: np.sum(np.linalg.qr(a, mode="economy")[1]))(TALL)
 
 
-BATCHED = ["svd", "qr wide", "eigvals", "pinv", "lstsq", "cond", "svd hermitian", "tensorinv"]
+def test_what_completes_q_has_a_derivative_if_it_is_a_line(monkeypatch):
+    """Of more columns the sum depends on the basis; what leaves them out does not."""
+    q_of, two = lambda a: np.linalg.qr(a, mode="complete")[0], TALL[:, :2]
+    agrees(q_of, [TALL], order=2)
+    np.testing.assert_allclose(
+        grad(lambda a: np.sum(q_of(a)[:, :2] ** 3))(two),
+        grad(lambda a: np.sum(np.linalg.qr(a)[0] ** 3))(two),
+        atol=1e-13,
+    )
+    with pytest.raises(DegenerateError, match="qr"):
+        grad(lambda a: np.sum(q_of(a) ** 3))(two)
+    monkeypatch.setattr(config, "degenerate", "nan")
+    assert np.isnan(grad(lambda a: np.sum(q_of(a) ** 3))(two)).all()
+
+
+BATCHED = ["svd", "qr wide", "qr complete", "eigvals", "pinv", "lstsq", "cond", "svd hermitian",
+           "tensorinv"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BATCHED)

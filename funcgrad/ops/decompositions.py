@@ -32,7 +32,7 @@ from funcgrad.ops.matrices import (
 from funcgrad.ops.products import adjoint, matmul, matrix_transpose
 from funcgrad.ops.reductions import reduce_sum
 from funcgrad.ops.shaping import ALL, broadcast_to, concatenate, iota, pad
-from funcgrad.ops.splitting import split_eig, split_eigh, split_svd, state
+from funcgrad.ops.splitting import split_eig, split_eigh, split_svd, state, turned_rest
 
 __all__ = ["column_order", "eig", "eigh", "left", "lu", "qr", "row_order", "svd"]
 
@@ -57,6 +57,13 @@ def left(x: Any, count: int) -> Any:
     if x.shape[-1] == count:
         return x
     return ops.index(x, items=(*(ALL,) * (x.ndim - 1), (None, count, None)))
+
+
+def _top(x: Any, count: int) -> Any:
+    """The first rows."""
+    if x.shape[-2] == count:
+        return x
+    return ops.index(x, items=(*(ALL,) * (x.ndim - 2), (None, count, None), ALL))
 
 
 def _widened(x: Any, rows: int, columns: int) -> Any:
@@ -149,7 +156,7 @@ def _turned(u: Any, s: Any, p: Any, turns: Any, da: Any, v: Any) -> Any:
     return e.add(du, resolve(outer, row(s), columns=None, who="svd", free=False))
 
 
-def _completed(whole: Any, u: Any, du: Any) -> Any:
+def _completed(whole: Any, u: Any, du: Any, who: str = "svd") -> Any:
     """The tangent du of the columns u, and that of the basis W of the rest: -u (du^H W)."""
     n, k = whole.shape[-1], u.shape[-1]
     if n == k:
@@ -157,9 +164,8 @@ def _completed(whole: Any, u: Any, du: Any) -> Any:
     rest = ops.index(whole, items=(*(ALL,) * (whole.ndim - 1), (k, None, None)))
     turn = e.negative(matmul(u, matmul(adjoint(du), rest)))
     known = ops.full(int(n - k == 1), shape=(1, n - k), dtype=real_dtype(u.dtype))
-    return concatenate(
-        du, resolve(turn, known, columns=None, who="svd", free=True), axis=whole.ndim - 1
-    )
+    dw = resolve(turn, known, columns=None, who=who, free=True)
+    return concatenate(du, dw, axis=whole.ndim - 1)
 
 
 svd = define(
@@ -221,47 +227,59 @@ eig = define(
     multiple=True, eager=True,
 )  # fmt: skip
 
-# -- qr: A = Q R with the smaller Q --------------------------------------------------------------
+# -- qr: A = Q R with the smaller Q, or with a square one (``full``) ------------------------------
 # With X = dA R^-1 and B = Q^H X:  B = W + dR R^-1, W antihermitian, dR R^-1 upper triangular with
 # a real diagonal. So W is the strict lower triangle of B, minus its adjoint, and the imaginary
-# diagonal; dQ = Q W + X - Q B. Of a wide A, the square part at its left fixes Q; R = Q^H A.
+# diagonal; dQ = Q W + X - Q B. Of a wide A, the square part at its left fixes Q; R = Q^H A. What
+# ``full`` adds to Q is as for svd: one column moves as the others do, more have no derivative.
 
 
-def _qr_type(a: Aval) -> tuple[Aval, Aval]:
+def _qr_type(a: Aval, full: bool) -> tuple[Aval, Aval]:
     *lead, m, n = matrix_shape("qr", a)
-    k, dtype = min(m, n), lapack_dtype(a)
+    k, dtype = m if full else min(m, n), lapack_dtype(a)
     return array_aval((*lead, m, k), dtype), array_aval((*lead, k, n), dtype)
 
 
-def _qr_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
-    (a,), (q, r) = primals, outs
-    (m, k), n = q.shape[-2:], r.shape[-1]
+def _qr_value(xp: Any, a: Any, full: bool) -> Any:
+    q, r = xp.linalg.qr(a, mode="complete" if full else "reduced")
+    return (q, r) if state.sample is None else (turned_rest(q, min(a.shape[-2:])), r)
+
+
+def _qr_jvp(primals: Any, tangents: Any, outs: Any, full: bool) -> Any:
+    (a,), (whole, padded) = primals, outs
+    k, n = min(a.shape[-2:]), a.shape[-1]
     if k == 0:
         return None, None
+    q, r = left(whole, k), _top(padded, k)
     da = like(tangents[0], q.aval.with_shape(a.shape))
-    inner = left(r, k)
+    dq, dr = _reduced(da, q, left(r, k))
+    if n > k:
+        a = like(a, da.aval)
+        both = e.add(matmul(adjoint(dq), a), matmul(adjoint(q), da))
+        rest = ops.index(both, items=(*(ALL,) * (both.ndim - 1), (k, None, None)))
+        dr = concatenate(dr, rest, axis=dr.ndim - 1)
+    return _completed(whole, q, dq, "qr"), _widened(dr, *padded.shape[-2:])
+
+
+def _reduced(da: Any, q: Any, r: Any) -> tuple[Any, Any]:
+    """The tangents of Q and of the square R at the left."""
     options = {"lower": False, "trans": True, "unit": False}
-    x = matrix_transpose(triangular_solve(inner, matrix_transpose(left(da, k)), **options))
+    k = r.shape[-1]
+    x = matrix_transpose(triangular_solve(r, matrix_transpose(left(da, k)), **options))
     b = matmul(adjoint(q), x)
     low = keep(triangle_mask(k, strict=True), b)
     w = e.subtract(low, adjoint(low))
     if w.dtype.kind == "c":
         w = e.add(w, _on_diagonal(e.pair(0.0, e.imag(_middle(b)))))
     dq = matmul(q, w)
-    if m > k:
+    if q.shape[-2] > k:
         dq = e.add(dq, e.subtract(x, matmul(q, b)))
-    dr = matmul(e.subtract(b, w), inner)
-    if n > k:
-        a = like(a, da.aval)
-        both = e.add(matmul(adjoint(dq), a), matmul(adjoint(q), da))
-        rest = ops.index(both, items=(*(ALL,) * (both.ndim - 1), (k, None, None)))
-        dr = concatenate(dr, rest, axis=dr.ndim - 1)
-    return dq, dr
+    return dq, matmul(e.subtract(b, w), r)
 
 
 qr = define(
-    "qr", type=_qr_type, value=lambda xp, a: tuple(xp.linalg.qr(a)), jvp=_qr_jvp,
-    batch=each_alone("qr"), multiple=True, eager=True,
+    "qr", type=_qr_type, value=_qr_value, jvp=_qr_jvp, batch=each_alone("qr"), multiple=True,
+    eager=True,
 )  # fmt: skip
 
 # -- lu: P A = L U, both in one matrix, with LAPACK's row exchanges ------------------------------
@@ -306,8 +324,7 @@ def _lu_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
         like(tangents[0], z.aval), broadcast_to(column(order), shape=z.shape), axis=z.ndim - 2
     )
     low = _widened(left(keep(_strict(m, n), z), k), m, m)
-    top = ops.index(e.select(_strict(m, n), z.dtype.type(0), z),
-                    items=(*(ALL,) * (z.ndim - 2), (None, k, None)))  # fmt: skip
+    top = _top(e.select(_strict(m, n), z.dtype.type(0), z), k)
     lower = e.select(diagonal_mask(m), z.dtype.type(1), low)
     upper = _widened(top, n, n)
     beyond = e.logical_and(diagonal_mask(n), e.greater_equal(place(n, 0), k))

@@ -84,12 +84,12 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     a = array(a)
     if mode not in ("reduced", "complete", "r", "raw"):
         raise ValueError(f"Unrecognized mode '{mode}'")
-    if mode == "raw" or (mode == "complete" and a.shape[-2] > a.shape[-1]):
+    if mode == "raw":
         raise NotTraceableError(
-            f"qr: mode={mode!r} of shape {a.shape} is not covered on traced values: what it adds "
-            'to mode="reduced" is no function of the column space of a; use mode="reduced"'
+            f"qr: mode={mode!r} of shape {a.shape} is not covered on traced values: it is LAPACK's "
+            'own record of Q; use mode="reduced" or mode="complete"'
         )
-    q, r = decompositions.qr(a)
+    q, r = decompositions.qr(a, full=mode == "complete")
     return r if mode == "r" else QRResult(q, r)
 
 

@@ -26,38 +26,42 @@ from funcgrad.ops.products import adjoint, matmul, matrix_transpose
 __all__ = ["commuted", "schur"]
 
 
-def _type(a: Aval) -> tuple[Aval, Aval]:
+def _type(a: Aval, sort: Any) -> tuple[Aval, ...]:
     found = array_aval(square("schur", a), lapack_dtype(a))
-    return found, found
+    if sort is None:
+        return found, found
+    return found, found, array_aval(found.shape[:-2], np.dtype(np.intp))
 
 
-def _value(xp: Any, a: Any) -> Any:
+def _value(xp: Any, a: Any, sort: Any) -> Any:
     if xp is not np:
         raise NotTraceableError("schur: CuPy has none; move the matrix to the host first")
     from scipy.linalg import schur as decompose
 
     t = np.array(a, dtype=a.dtype if a.dtype.kind in "fc" else np.float64)
-    z = np.empty_like(t)
+    z, count = np.empty_like(t), np.zeros(t.shape[:-2], np.intp)
     for k in np.ndindex(*t.shape[:-2]) if t.size else ():
-        t[k], z[k] = decompose(t[k])
-    return t, z
+        t[k], z[k], *found = decompose(t[k], sort=sort)
+        count[k] = found[0] if found else 0
+    return (t, z) if sort is None else (t, z, count[()])
 
 
-def _jvp(primals: Any, tangents: Any, outs: Any) -> Any:
-    t, z = outs
+def _jvp(primals: Any, tangents: Any, outs: Any, sort: Any) -> Any:
+    t, z, *counted = outs
     m = matmul(matmul(adjoint(z), like(tangents[0], z.aval)), z)
     low = commuted(t, m, trans=False)
     w = e.subtract(low, adjoint(low))
     dt = e.add(m, e.subtract(matmul(t, w), matmul(w, t)))
     upper = e.logical_not(triangle_mask(t.shape[-1], strict=True))
-    return keep(upper, dt), matmul(z, w)
+    return (keep(upper, dt), matmul(z, w), *[None] * len(counted))
 
 
 schur = define(
     "schur", type=_type, value=_value, jvp=_jvp, batch=each_alone("schur"), multiple=True,
     eager=True,
 )  # fmt: skip
-"""(T, Z), real for a real matrix."""
+"""(T, Z), real for a real matrix; ``sort`` chooses eigenvalues that come first: then also how many
+they are."""
 
 # -- commuted: L, strictly lower triangular, with low(L T - T L) = low(M)
 # Its transpose is low(X T^T - T^T X) = low(ct). Written out, each number follows from others that

@@ -13,7 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Sample", "split_eig", "split_eigh", "split_svd", "state", "tolerance"]
+__all__ = [
+    "Sample",
+    "split_eig",
+    "split_eigh",
+    "split_svd",
+    "state",
+    "tolerance",
+    "turned_rest",
+]
 
 
 class Sample(NamedTuple):
@@ -55,11 +63,20 @@ def split_svd(u: Any, s: Any, vh: Any) -> tuple[Any, Any, Any]:
     return _each(_split_singular, u, s, vh)
 
 
+def turned_rest(q: Any, k: int) -> Any:
+    """The columns of q behind the first k, which complete a basis, in another basis."""
+
+    def turn(rng: Any, q: Any) -> None:
+        q[:, k:] = q[:, k:] @ _turn(rng, q.shape[1] - k, q.dtype)
+
+    return _each(turn, q)[0]
+
+
 def _each(split: Any, *arrays: Any) -> Any:
     """Copies of (…, m, n) and (…, n), split matrix by matrix in place."""
     assert state.sample is not None
     out = [np.array(x) for x in arrays]
-    lead = min((x.shape for x in out), key=len)[:-1]
+    lead = max((x.shape for x in out), key=len)[:-2]
     for k in np.ndindex(*lead):
         split(np.random.default_rng((state.sample.seed, *k)), *[x[k] for x in out])
     return tuple(out)

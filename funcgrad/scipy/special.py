@@ -2,9 +2,10 @@
 
 Every ufunc of SciPy is here, and plain ``scipy.special`` ufuncs do the same on traced values.
 Derivatives by arguments are SciPy's own functions again, so that all orders and both modes follow;
-those by the orders of Bessel functions and the parameters of incomplete beta functions are
-differences of eighth order, to about 1e-12. An argument that has no rule (integers, parameters of
-Mathieu's functions) raises DifferentiationError. ``docs/special.md`` lists them all.
+those by orders and parameters (of Bessel's, hypergeometric, Mathieu's functions, of polynomials,
+degrees of freedom) are mostly differences of eighth order, to about 1e-12. An argument that has no
+rule (integers, those of Wright's function) raises DifferentiationError. ``docs/special.md`` lists
+them all.
 
 >>> from funcgrad import grad
 >>> from funcgrad.scipy import special

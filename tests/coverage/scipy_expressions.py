@@ -30,6 +30,9 @@ _BUILDING = {
     "expm": "(m)", "expm_frechet": "(m, s)[1]", "logm": "(s)", "sqrtm": "(s)", "sinm": "(m)",
     "cosm": "(m)", "tanm": "(m / 9)", "sinhm": "(m)", "coshm": "(m)", "tanhm": "(m)",
     "signm": "(m)", "polar": "(m)[0]", "fractional_matrix_power": "(s, 0.5)",
+    "orthogonal_procrustes": "(m, s)[0]", "rq": "(m)[0]",
+    "eigvals_banded": "(np.stack([y, x + 4]))",
+    "funm": "(m, lambda w: w / (1.0 + w * w))",
 }  # fmt: skip
 _FFT = dict.fromkeys(["fft", "ifft", "rfft", "ihfft"], "(x)")
 _FFT |= dict.fromkeys(
@@ -115,6 +118,7 @@ SCIPY: dict[str, str] = {
     "linalg.eig": "np.abs(sp.linalg.eig(m)[1])", "linalg.eigvals": "np.abs(sp.linalg.eigvals(m))",
     "linalg.eigh": "np.abs(sp.linalg.eigh((s + s.T) / 2)[1])",
     "linalg.eigh_tridiagonal": "np.abs(sp.linalg.eigh_tridiagonal(x, y[1:])[1])",
+    "linalg.eig_banded": "np.abs(sp.linalg.eig_banded(np.stack([y, x + 4]))[1])",
     "linalg.schur": "np.abs(sp.linalg.schur(m, output='complex')[0])",
     **{f"fft.{n}": f"parts(sp.fft.{n}{a})" for n, a in _FFT.items()},
     **{f"fft.{n}": f"sp.fft.{n}(z * x)" for n in ("irfft", "hfft")},
@@ -122,6 +126,9 @@ SCIPY: dict[str, str] = {
     **{f"fft.{n}": f"sp.fft.{n}(x)" for n in _DCT},
     **{f"stats.{n}.logpdf": f"sp.stats.{n}.logpdf({a})" for n, a in _DENSITIES.items()},
     **{f"stats.{n}.logpmf": f"sp.stats.{n}.logpmf({a})" for n, a in _MASSES.items()},
+    "stats.vonmises.cdf": "sp.stats.vonmises.cdf(x, 1.0 + y)",
+    "stats.skewnorm.ppf": "sp.stats.skewnorm.ppf(x, y)",
+    "stats.betabinom.cdf": "sp.stats.betabinom.cdf(i, 6, 1.0 + x, 2.0 + y)",
     **{f"stats.{n}": f"sp.stats.{n}{a}" for n, a in _SUMMARIES.items()},
     **{f"signal.{n}": f"sp.signal.{n}{a}" for n, a in _SIGNAL.items()},
     **{f"ndimage.{n}": f"sp.ndimage.{n}{a}" for n, a in _NDIMAGE.items()},

@@ -121,12 +121,17 @@ _UFUNCS = {
 }  # fmt: skip
 
 
+_SEARCHED = {f"scipy.special.ncfdtri{name}" for name in ("dfn", "dfd", "nc")}
+"""SciPy's search ends at 1e-5, and so do differences of its values."""
+
+
 class _Case:
     """One function, its operands, and the sum that hears all its float results."""
 
     def __init__(self, name: str):
         self.name = name
         self.f, self.args = _subject(name)
+        self.rtol = 1e-3 if name in _SEARCHED else 1e-6
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.expected = [np.asarray(v) for v in self.f(*self.args)]
@@ -177,7 +182,7 @@ class _Case:
 
     def close(self, found: float, f: Any) -> None:
         expected = self.slope(f)
-        assert abs(found - expected) <= 1e-6 * max(1.0, abs(expected)), (found, expected)
+        assert abs(found - expected) <= self.rtol * max(1.0, abs(expected)), (found, expected)
 
     def jvp(self) -> None:
         found = jvp(self.total, tuple(self.at), tuple(self.directions))[1]

@@ -22,6 +22,7 @@ X = RNG.normal(size=(3, 2))
 V = RNG.normal(size=3)
 W = RNG.normal(size=4)
 BANDS = RNG.uniform(1, 2, size=(4, 5))
+SPLIT = np.linalg.eigvalsh(SPD)[:2].mean()
 TURN = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
 
@@ -74,6 +75,10 @@ CASES = {
     ),
     "solve_circulant": (lambda c, b: linalg.solve_circulant(c, b), [V + [4, 0, 0], V]),
     "solve_circulant many": (lambda c, b: linalg.solve_circulant(c, b), [V + [4, 0, 1j], X]),
+    "solve_circulant cut": (
+        lambda c, b: linalg.solve_circulant(c, b, singular="lstsq", tol=3.5),
+        [V + [4, 0, 1j], V],
+    ),
     "solve_sylvester": (lambda a, b, q: linalg.solve_sylvester(a, b, q), [A, B[:2, :2], X]),
     "continuous lyapunov": (lambda a, q: linalg.solve_continuous_lyapunov(a, q), [C, SPD]),
     "solve_lyapunov": (lambda a, q: linalg.solve_lyapunov(a, q), [A, SPD]),
@@ -104,8 +109,14 @@ CASES = {
     "cho_solve lower": (lambda a, b: linalg.cho_solve(linalg.cho_factor(a, True), b), [HER, X]),
     "qr": (lambda a: linalg.qr(a, mode="economic"), [TALL]),
     "qr full": (lambda a: linalg.qr(a), [TALL.T]),
+    "qr full tall": (lambda a: linalg.qr(a), [TALL[:4]]),
+    "qr full pivoting": (lambda a: linalg.qr(a, pivoting=True)[:2], [TALL[:4]]),
     "qr r": (lambda a: linalg.qr(a, mode="r")[0], [TALL]),
     "qr pivoting": (lambda a: linalg.qr(a, mode="economic", pivoting=True)[:2], [TALL]),
+    "rq": (lambda a: linalg.rq(a, mode="economic"), [TALL.T + 0.3j]),
+    "rq full": (lambda a: linalg.rq(a), [TALL]),
+    "rq wide": (lambda a: linalg.rq(a), [TALL[:4].T]),
+    "rq r": (lambda a: linalg.rq(a, mode="r"), [TALL.T]),
     "svd": (lambda a: linalg.svd(a, full_matrices=False)[1:2], [TALL]),
     "svd vectors": (lambda a: phases_gone(*linalg.svd(a, full_matrices=False)), [TALL]),
     "svd values": (lambda a: linalg.svd(a, compute_uv=False), [C]),
@@ -113,6 +124,10 @@ CASES = {
     "eigh": (lambda a: (linalg.eigh(a)[0], *phases_gone(linalg.eigh(a)[1])), [SPD]),
     "eigh upper": (lambda a: linalg.eigvalsh(a, lower=False), [HER]),
     "eigh some": (lambda a: linalg.eigh(a, subset_by_index=[1, 2])[0], [SPD]),
+    "eigh values": (
+        lambda a: linalg.eigh(a, subset_by_value=[SPLIT, np.inf], eigvals_only=True),
+        [SPD],
+    ),
     "eigh b": (lambda a, b: eigh_general(a, b, 1), [A + A.T, SPD]),
     "eigh b 2": (lambda a, b: eigh_general(a, b, 2), [A + A.T, SPD]),
     "eigh b 3": (lambda a, b: eigh_general(a, b, 3), [A + A.T, SPD]),
@@ -122,10 +137,30 @@ CASES = {
         lambda d, e: linalg.eigvalsh_tridiagonal(d, e, select="i", select_range=(0, 1)),
         [W, V],
     ),
+    "eigvalsh_tridiagonal v": (
+        lambda d, e: linalg.eigvalsh_tridiagonal(d, e, select="v", select_range=(-0.3, 3)),
+        [W, V],
+    ),
+    "eig_banded": (
+        lambda ab: (linalg.eig_banded(ab)[0], *phases_gone(linalg.eig_banded(ab)[1])),
+        [BANDS[:3]],
+    ),
+    "eigvals_banded": (
+        lambda ab: linalg.eigvals_banded(ab, True, select="i", select_range=(1, 3)),
+        [BANDS[:2] + [[0], [0.5j]]],
+    ),
     "eig": (lambda a: linalg.eig(a)[0], [C]),
+    "eig left": (lambda a: linalg.eig(a, left=True)[1], [C]),
+    "eig both": (lambda a: phases_gone(*linalg.eig(a, left=True)[1:]), [A]),
+    "eig left b": (lambda a, b: phases_gone(linalg.eig(a, b, left=True)[1]), [C, B]),
+    "eig homogeneous": (lambda a: linalg.eigvals(a, homogeneous_eigvals=True), [C]),
     "eig b": (lambda a, b: linalg.eigvals(a, b), [C, B]),
     "schur": (lambda a: linalg.schur(a), [SPD + A / 9]),
     "schur complex": (lambda a: np.abs(linalg.schur(a, output="complex")[0]), [A]),
+    "schur sorted": (lambda a: linalg.schur(a, sort=lambda x, _: x > SPLIT), [SPD + A / 9]),
+    "schur lhp": (lambda a: np.abs(linalg.schur(a, output="complex", sort="lhp")[0]), [A - 3j * B]),
+    "funm": (lambda a: linalg.funm(a, lambda w: w / (1 + w**2)), [A]),
+    "funm complex": (lambda a: linalg.funm(a, np.exp), [C]),
     "expm": (lambda a: linalg.expm(a), [C]),
     "expm_frechet": (lambda a, e: linalg.expm_frechet(a, e), [A, B]),
     "expm_frechet alone": (lambda a, e: linalg.expm_frechet(a, e, compute_expm=False), [A, B]),
@@ -146,6 +181,7 @@ CASES = {
     "polar": (lambda a: linalg.polar(a), [TALL]),
     "polar left": (lambda a: linalg.polar(a, side="left"), [TALL.T]),
     "polar wide": (lambda a: linalg.polar(a), [TALL.T]),
+    "procrustes": (lambda a, b: linalg.orthogonal_procrustes(a, b), [TALL, TALL**2 + 1]),
     "null_space": (lambda a: phases_gone(linalg.null_space(a)), [TALL[:2]]),
     "orth": (lambda a: phases_gone(linalg.orth(a)), [TALL]),
     "subspace_angles": (lambda a, b: linalg.subspace_angles(a, b), [TALL, RNG.normal(size=(5, 2))]),
@@ -186,7 +222,8 @@ def test_values_and_derivatives(name):
 
 BATCHED = ["solve", "solve positive", "solve_triangular C", "solve_banded", "lu", "lu_solve T",
            "cho_solve", "qr pivoting", "eigh b", "expm", "sqrtm", "solve_sylvester", "polar",
-           "toeplitz two", "block_diag", "solve_circulant", "null_space"]  # fmt: skip
+           "toeplitz two", "block_diag", "solve_circulant", "null_space", "qr full tall", "funm",
+           "eig left", "schur sorted", "rq full"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BATCHED)
@@ -249,11 +286,17 @@ ERRORS = [
     (lambda a: linalg.logm(-a), np.linalg.LinAlgError, "pass the matrix as complex"),
     (lambda a: linalg.logm(0 * a), np.linalg.LinAlgError, "singular, where logm has no value"),
     (lambda a: linalg.solve_sylvester(a, -a, a), np.linalg.LinAlgError, "common eigenvalue"),
-    (lambda a: linalg.qr(a[:, :2]), NotTraceableError, "economic"),
-    (lambda a: linalg.schur(a, sort="lhp"), NotTraceableError, "sort"),
+    (lambda a: linalg.qr(a, mode="raw"), NotTraceableError, "economic"),
+    (lambda a: linalg.schur(a, sort="odd"), ValueError, "sort"),
     (lambda a: linalg.schur(a @ TURN), DegenerateError, 'output="complex"'),
-    (lambda a: linalg.eig(a, left=True), NotTraceableError, "left"),
-    (lambda a: linalg.eigh(a, subset_by_value=[0, 1]), NotTraceableError, "subset_by_index"),
+    (lambda a: linalg.eigvals(a, a, homogeneous_eigvals=True), NotTraceableError, "scale"),
+    (lambda a: linalg.funm(a, np.exp, disp=False), NotTraceableError, "disp"),
+    (lambda a: linalg.eigh_tridiagonal(a[0], a[0, 1:], select="x"), ValueError, "select"),
+    (
+        lambda a: linalg.eigh(a, subset_by_index=[0, 1], subset_by_value=[0, 1]),
+        ValueError,
+        "subset",
+    ),
     (lambda a: linalg.eigh(a, a, type=4), ValueError, "type=4"),
     (lambda a: linalg.eigh(a, subset_by_index=[0, 3]), ValueError, "subset_by_index"),
     (lambda a: linalg.polar(a, side="up"), ValueError, "side"),
@@ -262,7 +305,6 @@ ERRORS = [
     (lambda a: linalg.toeplitz(a), ValueError, "toeplitz"),
     (lambda a: linalg.convolution_matrix(a[0], 3, "odd"), ValueError, "mode='odd'"),
     (lambda a: linalg.khatri_rao(a, a[:, :2]), ValueError, "columns"),
-    (lambda a: linalg.solve_circulant(a[0], V, singular="lstsq"), NotTraceableError, "lstsq"),
 ]
 
 
@@ -299,7 +341,7 @@ def test_signatures_are_scipys():
 def test_the_rest_of_the_module():
     np.testing.assert_array_equal(linalg.hilbert(3), scipy.linalg.hilbert(3))
     assert linalg.LinAlgError is np.linalg.LinAlgError
-    for name, why in (("funm", "point by point"), ("ordqz", "custom_jvp"), ("kron", "numpy.kron")):
+    for name, why in (("ordqz", "custom_jvp"), ("kron", "numpy.kron")):
         with pytest.raises(AttributeError, match=why):
             getattr(linalg, name)
 

@@ -101,6 +101,26 @@ def test_complex(case):
             agree(results(case, first)[part][j], wanted, max(case.rtol, 1e-9))
 
 
+OPEN = [c for c in CASES if c.mp is None and c.name.startswith(("mathieu", "pro", "obl", "pbwa"))]
+
+
+@pytest.mark.parametrize("case", OPEN, ids=lambda c: c.name)
+def test_parameters_by_differences_of_values(case):
+    """Fourth order, of SciPy's values and of first derivatives."""
+    f, columns, h = getattr(special, case.name), points(case), 2.0**-8
+    for place in case.moving:
+        at = lambda x, p=place: f(*columns[:p], x, *columns[p + 1 :])
+        first = lambda x, at=at: jvp(at, (x,), (np.ones_like(x),))[1]
+        x = columns[place]
+        _, *found = slopes(f, columns, place)
+        for g, slope, rtol in zip((at, first), found, (1e-6, 1e-5), strict=True):
+            near, far = ([(a - b) / (2 * k * h) for a, b in zip(g(x + k * h), g(x - k * h))]
+                         for k in (1, 2))  # fmt: skip
+            for part in range(case.results):
+                wanted = (4 * near[part] - far[part]) / 3
+                np.testing.assert_allclose(slope[part], wanted, rtol=rtol, atol=rtol)
+
+
 @pytest.mark.parametrize("case", CASES, ids=[f"{c.name}-{c.note}".rstrip("-") for c in CASES])
 def test_ufunc_dispatch_modes_and_transforms(case):
     """SciPy's own ufunc on traced values: its numbers, both modes, vmap a loop, jit the same."""
@@ -154,9 +174,9 @@ def test_the_table_is_up_to_date():
     "f, x, name",
     [
         (lambda n: special.eval_legendre(n, 0.3), 2.0, "n"),
-        (lambda m: special.mathieu_a(1, m), 2.0, "q"),
-        (lambda n: special.ncfdtr(n, 3.0, 1.0, 2.0), 2.0, "dfn"),
-        (lambda a: special.hyp2f1(a, 1.0, 2.0, 0.5), 2.0, "a"),
+        (lambda m: special.mathieu_a(m, 1.0), 2.0, "m"),
+        (lambda c: special.pro_ang1_cv(1, 2, c, 6.5, 0.5)[0], 1.5, "c"),
+        (lambda a: special.wright_bessel(a, 1.0, 2.0), 2.0, "a"),
         (lambda x: special.obl_rad2(1, 2, 1.5, x)[0], 1.5, "x"),
         (lambda k: special.pdtr(k, 1.0), 2.0, "k"),
         (lambda d: special.smirnov(3, d), 0.2, "d"),
@@ -211,6 +231,21 @@ def test_ufuncs_keep_out_where_and_names():
 )
 def test_limits(f, x, wanted):
     np.testing.assert_allclose(grad(f)(x), wanted, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("a, b, x", [
+    (0.1, 0.5, 1e-3), (0.1, 50.0, 99.0), (50.0, -50.0, 1e-3), (50.0, -50.0, 100.0),
+    (50.0, 50.0, 100.0), (0.4, -20.0, 2.0),
+])  # fmt: skip
+def test_tricomis_function_by_its_parameters(a, b, x):
+    """To the corners of the range that is stated; beyond it NaN, not a wrong number."""
+    found = [grad(special.hyperu, k)(a, b, x) for k in (0, 1)]
+    with mp.workdps(30):
+        at = lambda a, b: mp.hyperu(a, b, mp.mpf(x))
+        wanted = [float(mp.diff(at, (mp.mpf(a), mp.mpf(b)), n)) for n in ((1, 0), (0, 1))]
+    np.testing.assert_allclose(found, wanted, rtol=1e-11)
+    for outside in ((0.05, b, x), (51.0, b, x), (a, -60.0, x), (a, b, 1e-4), (a, b, 200.0)):
+        assert all(np.isnan(grad(special.hyperu, k)(*outside)) for k in (0, 1))
 
 
 def test_far_out_nothing_cancels():

@@ -235,19 +235,23 @@ def test_singular_vectors(shape, values):
     np.testing.assert_allclose(hessian(f)(a), hessian(g)(a), atol=1e-8)
 
 
-def test_the_space_that_is_left_over():
+@pytest.mark.parametrize(
+    "basis", [lambda a: np.linalg.svd(a).U, lambda a: np.linalg.qr(a, mode="complete").Q],
+    ids=["svd", "qr"],
+)  # fmt: skip
+def test_the_space_that_is_left_over(basis):
     weights = RNG.normal(size=(4, 4))
 
     def f(a):
-        rest = np.linalg.svd(a).U[:, 2:]
+        rest = basis(a)[:, 2:]
         return np.sum(weights * (rest @ rest.T))
 
     a, direction = RNG.normal(size=(2, 4, 2))
     wanted = five_point(f, [a], [direction], h=1e-4)
     np.testing.assert_allclose(np.sum(grad(f)(a) * direction), wanted, rtol=1e-8)
     np.testing.assert_allclose(jvp(f, (a,), (direction,))[1], wanted, rtol=1e-8)
-    with pytest.raises(DegenerateError, match="svd"):
-        grad(lambda a: np.linalg.svd(a).U[0, 3])(a)
+    with pytest.raises(DegenerateError, match=r"svd|qr"):
+        grad(lambda a: basis(a)[0, 3])(a)
 
 
 def test_the_convention_for_ties_stands():
@@ -283,6 +287,14 @@ def test_eigenvectors_of_any_matrix(values):
     np.testing.assert_allclose(grad(f)(a), grad(g)(a), rtol=1e-8, atol=1e-8)
     pushed = (jvp(h, (a,), (direction,))[1] for h in (f, g))
     np.testing.assert_allclose(*pushed, rtol=1e-8)
+
+
+def test_functions_of_matrices_by_name():
+    a = symmetric([2.0, 2.0, 1.0, 1.0])
+    by_name = grad(lambda a: np.sum(C * linalg.funm(a, np.exp)))
+    np.testing.assert_allclose(
+        by_name(a), grad(lambda a: np.sum(C * linalg.expm(a)))(a), rtol=1e-7, atol=1e-7
+    )
 
 
 def test_single_precision():

@@ -11,7 +11,6 @@ from funcgrad.ops.families import ops
 from funcgrad.ops.special.common import PARTIALS, No, inverse, special
 
 COUNT = No("it counts, and the function is constant between its integers")
-_NONE = No("no rule is known for it")
 
 
 def _of(name: str, place: int, *xs: Any) -> Any:
@@ -207,38 +206,6 @@ def _of_ndtri(p: Any) -> Any:
     x = ops.ndtri(p)
     return e.exp(0.5 * x * x) * (2 * pi) ** 0.5
 
-
-# -- noncentral ----------------------------------------------------------------------------------
-
-
-def _chi_density(z: Any, x: Any, df: Any, nc: Any) -> Any:
-    """exp(-(sqrt(x) - sqrt(nc))^2 / 2) (x/nc)^((df-2)/4) Ie(df/2 - 1, sqrt(nc x)) / 2."""
-    central = e.equal(nc, 0)
-    safe = e.select(central, 1.0, nc)
-    gap = e.sqrt(x) - e.sqrt(safe)
-    size = e.exp(-0.5 * gap * gap + 0.25 * (df - 2) * e.log_(x / safe))
-    alone = e.exp(e.xlogy(0.5 * df - 1, 0.5 * x) - 0.5 * x - e.gammaln(0.5 * df))
-    return 0.5 * e.select(central, alone, size * ops.ive(0.5 * df - 1, e.sqrt(safe * x)))
-
-
-special("chndtr", _chi_density, _NONE, lambda z, x, df, nc: 0.5 * (ops.chndtr(x, df + 2, nc) - z))
-special(
-    "chndtrix",
-    lambda z, p, df, nc: 1 / _of("chndtr", 0, z, df, nc),
-    _NONE,
-    lambda z, p, df, nc: e.negative(_of("chndtr", 2, z, df, nc)) / _of("chndtr", 0, z, df, nc),
-)
-special(
-    "chndtrinc",
-    lambda z, x, df, p: e.negative(_of("chndtr", 0, x, df, z)) / _of("chndtr", 2, x, df, z),
-    _NONE,
-    lambda z, x, df, p: 1 / _of("chndtr", 2, x, df, z),
-)
-special("chndtridf", _NONE, _NONE, _NONE)
-for _name, _count in (("ncfdtr", 4), ("ncfdtri", 4), ("ncfdtridfd", 4), ("ncfdtridfn", 4),
-                      ("ncfdtrinc", 4), ("nctdtr", 3), ("nctdtridf", 3), ("nctdtrinc", 3),
-                      ("nctdtrit", 3)):  # fmt: skip
-    special(_name, *[_NONE] * _count)
 
 # -- Kolmogorov and Smirnov ----------------------------------------------------------------------
 

@@ -9,6 +9,8 @@ from funcgrad.ops.special import (  # noqa: F401 - each defines its functions
     gammas,
     hypergeometric,
     integrals,
+    laws,
+    noncentral,
     waves,
 )
 from funcgrad.ops.special.common import HANDLERS, PARTIALS

@@ -8,9 +8,12 @@ import numpy as np
 
 from funcgrad.ir.avals import Aval, array_aval
 from funcgrad.ops import elementwise as e
-from funcgrad.ops.families import elementwise, ops
+from funcgrad.ops.families import elementwise, ops, shape_of
+from funcgrad.ops.functions.common import as_dtype
+from funcgrad.ops.reductions import reduce_sum
 from funcgrad.ops.scipys import scipy_function
-from funcgrad.ops.special.common import No, difference, special, to_pole
+from funcgrad.ops.shaping import iota, reshape
+from funcgrad.ops.special.common import No, difference, real_dtype, special, to_pole
 
 # -- hypergeometric ------------------------------------------------------------------------------
 
@@ -32,13 +35,64 @@ hyp1f1 = special(
     lambda z, a, b, x: a / b * ops.hyp1f1(a + 1, b + 1, x),
 )
 _ROUGH = No("SciPy's values are not smooth enough in it for a numerical rule")
+_NODES, _FIRST, _STEP = 400, -8.0, 0.05  # of the trapezoidal rule for Tricomi's function
+
+
+def _tricomi(a: Any, b: Any, x: Any, factor: Any) -> Any:
+    """1/gamma(a) ∫ factor(t) e^(-x t) t^(a-1) (1+t)^(b-a-1) dt over t > 0, t = e^(s - e^-s).
+
+    It is U for the factor 1, to about 1e-12 for 0.1 <= a <= 50, |b| <= 50, 0.001 <= x <= 100; NaN
+    outside. (SciPy's values of U are too rough for differences.)
+    """
+    known = e.logical_and(_within(a, 0.1, 50), _within(x, 0.001, 100))
+    known = e.logical_and(known, _within(b, -50, 50))
+    scale = e.gammaln(a)
+    a, b, x, scale = (reshape(v, shape=(*shape_of(v), 1)) for v in (a, b, x, scale))
+    s = iota(shape=(_NODES,), axis=0, dtype=x.dtype) * _STEP + _FIRST
+    pole = e.exp(e.negative(s))
+    t = e.exp(s - pole)
+    size = a * (s - pole) - x * t + (b - a - 1) * e.log1p(t) - scale
+    terms = e.exp(size) * (1 + pole) * factor(t, s - pole)
+    found = reduce_sum(terms, axes=(len(terms.shape) - 1,)) * _STEP
+    return e.select(known, found, float("nan"))
+
+
+def _within(x: Any, low: float, high: float) -> Any:
+    return e.logical_and(e.greater_equal(x, low), e.less_equal(x, high))
+
+
+def _tricomi_a(z: Any, a: Any, b: Any, x: Any) -> Any:
+    """By Laplace's integral; NaN unless 0.1 <= a <= 50, |b| <= 50 and 0.001 <= x <= 100."""
+    mean = e.digamma(a)
+    mean = reshape(mean, shape=(*shape_of(mean), 1))
+    return _tricomi(a, b, x, lambda t, log_t: log_t - e.log1p(t) - mean)
+
+
+def _tricomi_b(z: Any, a: Any, b: Any, x: Any) -> Any:
+    """By Laplace's integral; NaN unless 0.1 <= a <= 50, |b| <= 50 and 0.001 <= x <= 100."""
+    return _tricomi(a, b, x, lambda t, log_t: e.log1p(t))
+
+
 hyperu = special(
-    "hyperu", _ROUGH, _ROUGH, lambda z, a, b, x: e.negative(a) * ops.hyperu(a + 1, b + 1, x)
-)
-hyp2f1 = special(
-    "hyp2f1", _ROUGH, _ROUGH, _ROUGH,
-    lambda z, a, b, c, x: a * b / c * ops.hyp2f1(a + 1, b + 1, c + 1, x),
+    "hyperu", _tricomi_a, _tricomi_b,
+    lambda z, a, b, x: e.negative(a) * ops.hyperu(a + 1, b + 1, x),
 )  # fmt: skip
+
+
+def _gauss_rate(x: Any) -> Any:
+    """It moves as (1-x)^(c-a-b) near 1, and as x^-a far out."""
+    return 1 + e.absolute(e.log1p(e.negative(x)))
+
+
+hyp2f1 = special(
+    "hyp2f1",
+    lambda z, a, b, c, x: difference(lambda u: ops.hyp2f1(u, b, c, x), a, z, _gauss_rate(x)),
+    lambda z, a, b, c, x: difference(lambda u: ops.hyp2f1(a, u, c, x), b, z, _gauss_rate(x)),
+    lambda z, a, b, c, x: difference(
+        lambda u: ops.hyp2f1(a, b, u, x), c, z, _gauss_rate(x) + 4 / to_pole(c)
+    ),
+    lambda z, a, b, c, x: a * b / c * ops.hyp2f1(a + 1, b + 1, c + 1, x),
+)
 
 # -- Wright's functions --------------------------------------------------------------------------
 
@@ -70,7 +124,6 @@ lambertw = elementwise(
 # -- orthogonal polynomials ----------------------------------------------------------------------
 
 _DEGREE = No("a polynomial has no derivative by its degree")
-_SHAPE = No("no rule is known for the parameters of the polynomials")
 
 
 def _lower(n: Any, f: Any) -> Any:
@@ -79,8 +132,25 @@ def _lower(n: Any, f: Any) -> Any:
     return e.select(constant, 0.0, f(e.select(constant, n, n - 1)))
 
 
-def _polynomial(name: str, slope: Any, shapes: int = 0) -> Any:
-    return special(name, _DEGREE, *[_SHAPE] * shapes, slope, degrees=True)
+def _polynomial(name: str, slope: Any, *pole: Any) -> Any:
+    """``pole``, for each parameter: at whose whole numbers up to 0 a real degree has poles."""
+    shapes = [_by_parameter(name, place, near) for place, near in enumerate(pole)]
+    return special(name, _DEGREE, *shapes, slope, degrees=True)
+
+
+def _by_parameter(name: str, place: int, pole: Any) -> Any:
+    def partial(z: Any, n: Any, *xs: Any) -> Any:
+        """By difference: of degree n in the parameter; for real n a ratio of gamma functions."""
+        n_real = as_dtype(n, real_dtype(z))
+        near = 0.1 / e.maximum(to_pole(pole(n_real, *xs[:-1])), 0.1)
+        rate = 0.5 + 0.25 * e.log1p(e.absolute(n_real)) + near
+
+        def f(u: Any) -> Any:
+            return getattr(ops, name)(n, *xs[:place], u, *xs[place + 1 :])
+
+        return difference(f, xs[place], z, rate)
+
+    return partial
 
 
 def _gegenbauer(n: Any, alpha: Any, x: Any) -> Any:
@@ -114,18 +184,22 @@ _polynomial(
 _polynomial(
     "eval_genlaguerre",
     lambda z, n, alpha, x: e.negative(_lower(n, lambda m: ops.eval_genlaguerre(m, alpha + 1, x))),
-    1,
+    lambda n, alpha: n + alpha + 1,
 )
-_polynomial("eval_gegenbauer", lambda z, n, alpha, x: 2 * alpha * _gegenbauer(n, alpha + 1, x), 1)
+_polynomial(
+    "eval_gegenbauer", lambda z, n, alpha, x: 2 * alpha * _gegenbauer(n, alpha + 1, x),
+    lambda n, alpha: n + 2 * alpha,
+)  # fmt: skip
 _polynomial(
     "eval_jacobi",
     lambda z, n, alpha, beta, x: 0.5 * (n + alpha + beta + 1)
     * _lower(n, lambda m: ops.eval_jacobi(m, alpha + 1, beta + 1, x)),
-    2,
+    lambda n, alpha, beta: n + alpha + 1, lambda n, alpha, beta: n + alpha + 1,
 )  # fmt: skip
 _polynomial(
     "eval_sh_jacobi",
-    lambda z, n, p, q, x: n * _lower(n, lambda m: ops.eval_sh_jacobi(m, p + 2, q + 1, x)), 2,
+    lambda z, n, p, q, x: n * _lower(n, lambda m: ops.eval_sh_jacobi(m, p + 2, q + 1, x)),
+    lambda n, p, q: n + p, lambda n, p, q: n + p - q + 1,
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.families import ops
-from funcgrad.ops.special.common import No, polynomial, several, special
+from funcgrad.ops.special.common import No, difference, polynomial, several, special
 from funcgrad.ops.special.elementary import log_ratio
 
 exp1 = special("exp1", lambda z, x: e.negative(e.exp(e.negative(x))) / x)
@@ -57,8 +57,20 @@ itairy = several(
     "itairy", [lambda z, x: ops.airy(x, part=0)], [lambda z, x: ops.airy(x, part=2)],
     [lambda z, x: ops.airy(e.negative(x), part=0)], [lambda z, x: ops.airy(e.negative(x), part=2)],
 )  # fmt: skip
-_PARAMETER = No("no rule is known for its parameters")
+
+
+def _power_rate(order: Any) -> Any:
+    """It falls as 1 / (2 lam + nu + 1), and with the gamma function of nu."""
+    return 1 + 0.5 * e.log1p(e.absolute(order))
+
+
 besselpoly = special(
     "besselpoly", lambda z, a, lam, nu: (ops.jv(nu, 2 * a) - (lam + 1) * z) / a,
-    _PARAMETER, _PARAMETER,
+    lambda z, a, lam, nu: difference(
+        lambda u: ops.besselpoly(a, u, nu), lam, z, _power_rate(lam) + 1 / (1 + lam + nu)
+    ),
+    lambda z, a, lam, nu: difference(
+        lambda u: ops.besselpoly(a, lam, u), nu, z,
+        _power_rate(nu) + e.absolute(e.log_(a)) + 1 / (1 + lam + nu),
+    ),
 )  # fmt: skip

@@ -23,7 +23,7 @@ _NODES = 56  # Fejér's rule of so many is exact to rounding, for shape paramete
 _END = 40.0  # e^-40 is nothing beside 1
 
 
-def _fejer(dtype: Any) -> tuple[Any, Any]:
+def fejer(dtype: Any) -> tuple[Any, Any]:
     """Nodes and weights on [0, 1]: x = sin²(θ/2), w = (1 - 2 Σ cos(2jθ) / (4j²-1)) / n."""
     n = _NODES
     theta = (iota(shape=(n,), axis=0, dtype=dtype) + 0.5) * (pi / n)
@@ -57,7 +57,7 @@ def gamma_slope(a: Any, x: Any) -> Any:
         reshape(v, shape=(*shape, 1))
         for v in (a, x, g, e.select(below, e.negative(length), length))
     )
-    nodes, weights = _fejer(dtype)
+    nodes, weights = fejer(dtype)
     s = span * nodes
     integrand = e.exp(a * s - x * e.expm1(s)) * (g + s) * weights
     return reduce_sum(x * span * integrand, axes=(len(shape),))

@@ -1,4 +1,7 @@
-"""Mathieu, spheroidal and parabolic cylinder functions: slopes by their differential equations."""
+"""Mathieu, spheroidal and parabolic cylinder functions: slopes by their differential equations.
+
+Those by their parameters are numerical.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,24 @@ import numpy as np
 
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.families import ops
-from funcgrad.ops.special.common import No, several, special
+from funcgrad.ops.special.common import No, difference, several, special
 
-_ORDER = No("no rule is known for its orders and parameters")
+_ORDER = No("it is an integer")
+_APART = No("c and cv belong together; the function without _cv has a slope by c")
 _ROUGH = No("SciPy's values and SciPy's slopes contradict each other")
 
 # -- Mathieu's -----------------------------------------------------------------------------------
+
+
+def _by_q(name: str, part: int | None = None, radial: bool = False) -> Any:
+    """By difference; radial functions move as q^(m/2), and are singular at 0."""
+    params = {} if part is None else {"part": part}
+
+    def partial(z: Any, m: Any, q: Any, *x: Any) -> Any:
+        rate = 1 + (1 + 0.5 * m) / e.absolute(q) if radial else 1 + 0 * q
+        return difference(lambda u: getattr(ops, name)(m, u, *x, **params), q, z, rate)
+
+    return partial
 
 
 def _mathieu(name: str, characteristic: str, radial: bool) -> Any:
@@ -30,11 +45,12 @@ def _mathieu(name: str, characteristic: str, radial: bool) -> Any:
         inside = getattr(ops, characteristic)(m, q) - 2 * q * wave
         return inside * y * (unit if radial else -unit)
 
-    return several(name, [_ORDER, _ORDER, first], [_ORDER, _ORDER, second])
+    by_q = [_by_q(name, part, radial) for part in (0, 1)]
+    return several(name, [_ORDER, by_q[0], first], [_ORDER, by_q[1], second])
 
 
-special("mathieu_a", _ORDER, _ORDER)
-special("mathieu_b", _ORDER, _ORDER)
+special("mathieu_a", _ORDER, _by_q("mathieu_a"))
+special("mathieu_b", _ORDER, _by_q("mathieu_b"))
 _mathieu("mathieu_cem", "mathieu_a", False)
 _mathieu("mathieu_sem", "mathieu_b", False)
 for _kind in ("1", "2"):
@@ -48,6 +64,21 @@ def _value(name: str, z: Any, *xs: Any) -> Any:
     """In double precision: SciPy's loop for float32 may not end."""
     found = getattr(ops, name)(*[e.convert(x, dtype=np.dtype(float)) for x in xs])
     return e.convert(found, dtype=z.dtype)
+
+
+def _by_c(name: str, part: int | None = None, radial: bool = False) -> Any:
+    """By difference; all but the radial functions, which move as (c x)^n, are even in c."""
+    params = {} if part is None else {"part": part}
+
+    def partial(z: Any, m: Any, n: Any, c: Any, *x: Any) -> Any:
+        rate = 1 + e.absolute(x[0]) + 0.1 * n / e.absolute(c) if radial else 1 + 0 * c
+
+        def f(u: Any) -> Any:
+            return getattr(ops, name)(m, n, u if radial else e.absolute(u), *x, **params)
+
+        return difference(f, c, z, rate)
+
+    return partial
 
 
 def _spheroidal(name: str, sign: float, radial: bool, given: bool) -> Any:
@@ -71,14 +102,17 @@ def _spheroidal(name: str, sign: float, radial: bool, given: bool) -> Any:
         w = 1 - x * x
         return (2 * x * z - (cv - sign * c * c * x * x - m * m / w) * y) / w
 
-    none = [_ORDER] * (4 if given else 3)
     if "_rad2" in name:
-        return several(name, [*none, _ROUGH], [*none, _ROUGH])
-    return several(name, [*none, first], [*none, second])
+        rough = [_ORDER, _ORDER, *[_ROUGH] * (3 if given else 2)]
+        return several(name, rough, rough)
+    by_c = [[_APART] * 2 if given else [_by_c(name, part, radial)] for part in (0, 1)]
+    return several(
+        name, [_ORDER, _ORDER, *by_c[0], first], [_ORDER, _ORDER, *by_c[1], second]
+    )  # fmt: skip
 
 
 for _stem, _sign in (("pro", 1.0), ("obl", -1.0)):
-    special(f"{_stem}_cv", _ORDER, _ORDER, _ORDER)
+    special(f"{_stem}_cv", _ORDER, _ORDER, _by_c(f"{_stem}_cv"))
     for _kind in ("ang1", "rad1", "rad2"):
         _spheroidal(f"{_stem}_{_kind}", _sign, _kind != "ang1", False)
         _spheroidal(f"{_stem}_{_kind}_cv", _sign, _kind != "ang1", True)
@@ -92,8 +126,16 @@ def _parabolic(name: str, curvature: Any) -> Any:
     def second(z: Any, v: Any, x: Any) -> Any:
         return curvature(v, x) * getattr(ops, name)(v, x, part=0)
 
+    def by_order(part: int) -> Any:
+        def partial(z: Any, v: Any, x: Any) -> Any:
+            """By difference."""
+            rate = 1 + e.absolute(e.log_(e.absolute(x))) + 0.5 * e.log1p(e.absolute(v))
+            return difference(lambda u: getattr(ops, name)(u, x, part=part), v, z, rate)
+
+        return partial
+
     return several(
-        name, [_ORDER, lambda z, v, x: getattr(ops, name)(v, x, part=1)], [_ORDER, second]
+        name, [by_order(0), lambda z, v, x: getattr(ops, name)(v, x, part=1)], [by_order(1), second]
     )
 
 

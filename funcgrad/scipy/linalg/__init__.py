@@ -37,6 +37,7 @@ from funcgrad.scipy.linalg.factors import (
     lu_factor,
     lu_solve,
     qr,
+    rq,
 )
 from funcgrad.scipy.linalg.functions import (
     coshm,
@@ -44,7 +45,9 @@ from funcgrad.scipy.linalg.functions import (
     expm,
     expm_frechet,
     fractional_matrix_power,
+    funm,
     logm,
+    orthogonal_procrustes,
     polar,
     signm,
     sinhm,
@@ -73,9 +76,11 @@ from funcgrad.scipy.linalg.solving import (
 )
 from funcgrad.scipy.linalg.spectra import (
     eig,
+    eig_banded,
     eigh,
     eigh_tridiagonal,
     eigvals,
+    eigvals_banded,
     eigvalsh,
     eigvalsh_tridiagonal,
     null_space,
@@ -92,8 +97,6 @@ _PLAIN = {
     "invhilbert", "invpascal", "ishermitian", "issymmetric", "pascal",
 }  # fmt: skip
 _WHY = {
-    "funm": "a function given point by point has no derivative here; expm, logm, sqrtm and "
-    "fractional_matrix_power do",
     "kron": "SciPy removed it; use numpy.kron",
 }
 

@@ -11,10 +11,12 @@ from funcgrad.ops import linalg_functions as numpys
 from funcgrad.ops.families import ops
 from funcgrad.ops.linalg import triangular_solve
 from funcgrad.ops.matrices import place
+from funcgrad.ops.products import adjoint
 from funcgrad.ops.shaping import broadcast_to
 from funcgrad.scipy.linalg.shared import as_columns, floats, refused, scipys_linalg
 
-__all__ = ["cho_factor", "cho_solve", "cholesky", "lu", "lu_factor", "lu_solve", "qr", "triangular"]
+__all__ = ["cho_factor", "cho_solve", "cholesky", "lu", "lu_factor", "lu_solve", "qr", "rq",
+           "triangular"]  # fmt: skip
 
 _LETTERS = {0: 0, 1: 1, 2: 2, "N": 0, "T": 1, "C": 2}
 
@@ -129,22 +131,38 @@ def qr(
     pivoting: bool = False, check_finite: bool = True,
 ) -> Any:  # fmt: skip
     """(Q, R), (R,) with ``mode="r"``; with ``pivoting`` the order of columns comes last, which is
-    constant where Q and R are smooth. ``mode="full"`` of a tall matrix is refused: the columns that
-    it adds to ``mode="economic"`` are any basis of what is left."""
+    constant where Q and R are smooth. ``mode="full"`` completes Q of a tall matrix by any basis of
+    what is left: more than one such column have no derivative, see ``funcgrad.config.degenerate``.
+    """
     a = floats(a)
     m, n = a.shape[-2:]
     if mode not in ("full", "r", "economic", "raw"):
         raise ValueError("Mode argument should be one of ['full', 'r', 'economic', 'raw']")
-    if mode == "raw" or (mode == "full" and m > n):
-        refused("qr", f"mode={mode!r} of shape {a.shape}", 'use mode="economic"')
+    if mode == "raw":
+        refused("qr", 'mode="raw", LAPACK\'s own record of Q,', 'use mode="economic" or "full"')
     last: tuple[Any, ...] = ()
     if pivoting:
         order = decompositions.column_order(a)
         index = broadcast_to(decompositions.row(order), shape=a.shape)
         a, last = ops.take_along(a, index, axis=len(a.shape) - 1), (order,)
-    q, r = decompositions.qr(a)
+    q, r = decompositions.qr(a, full=mode == "full")
     if mode == "r":
         if m > n:
             r = np.concatenate((r, np.zeros((*r.shape[:-2], m - n, n), r.dtype)), axis=-2)
         return r, *last
     return q, r, *last
+
+
+@scipys_linalg
+def rq(
+    a: Any, overwrite_a: bool = False, lwork: Any = None, mode: str = "full",
+    check_finite: bool = True,
+) -> Any:  # fmt: skip
+    """(R, Q) with a = R Q, R alone with ``mode="r"``: the QR decomposition of a^H with the order of
+    rows and columns turned. What ``mode="full"`` adds to Q is as for ``qr``."""
+    if mode not in ("full", "r", "economic"):
+        raise ValueError("Mode argument should be one of ['full', 'r', 'economic']")
+    turned = adjoint(floats(a)[..., ::-1, ::-1])
+    q, r = decompositions.qr(turned, full=mode != "economic")
+    r, q = adjoint(r)[..., ::-1, ::-1], adjoint(q)[..., ::-1, ::-1]
+    return r if mode == "r" else (r, q)

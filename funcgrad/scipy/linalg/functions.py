@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from funcgrad.ops import elementwise as e
 from funcgrad.ops import linalg
+from funcgrad.ops import linalg_functions as numpys
+from funcgrad.ops.decompositions import eig
 from funcgrad.ops.matrix_functions import matrix_function
 from funcgrad.ops.products import adjoint, matrix_power, matrix_transpose
-from funcgrad.scipy.linalg.shared import floats, scipys_linalg
+from funcgrad.scipy.linalg.shared import floats, refused, scipys_linalg
 
 
 @scipys_linalg
@@ -117,6 +121,29 @@ def signm(A: Any, disp: Any = True) -> Any:
 
 
 @scipys_linalg
+def funm(A: Any, func: Any, disp: Any = True) -> Any:
+    """V diag(func(w)) V^-1 of A = V diag(w) V^-1: ``func`` takes the array of eigenvalues.
+
+    Of a real matrix it is real if its imaginary part is rounding: a branch under ``jit``.
+
+    >>> import numpy as np
+    >>> from funcgrad import grad
+    >>> from funcgrad.scipy.linalg import funm
+    >>> grad(lambda a: np.trace(funm(a, np.exp)))(np.diag([0.0, 1.0])).round(6)
+    array([[1.      , 0.      ],
+           [0.      , 2.718282]])
+    """
+    if not disp:
+        refused("funm", "disp=False, an estimate of the error,", "leave it out")
+    A = floats(A)
+    w, v = eig(A)
+    found = (v * func(w)[..., None, :]) @ linalg.inv(v)
+    precision = float(np.finfo(found.dtype).eps) * (1e3 if found.dtype == np.complex64 else 1e6)
+    real = A.dtype.kind != "c" and bool(np.all(abs(np.imag(found)) <= precision))
+    return np.real(found) if real else found
+
+
+@scipys_linalg
 def polar(a: Any, side: str = "right") -> Any:
     """(u, p) with a = u p, or a = p u with ``side="left"``: u has orthonormal columns (or rows), p
     is positive semidefinite.
@@ -134,3 +161,11 @@ def polar(a: Any, side: str = "right") -> Any:
     else:
         u = linalg.solve(matrix_function(a @ adjoint(a), name="sqrtm"), a)
     return u, (adjoint(u) @ a if side == "right" else a @ adjoint(u))
+
+
+@scipys_linalg
+def orthogonal_procrustes(A: Any, B: Any, check_finite: bool = True) -> Any:
+    """(R, scale): the orthogonal R that makes |A R - B| least, and the sum of the singular values
+    of A^H B, which must not be singular."""
+    product = adjoint(floats(A)) @ floats(B)
+    return polar(product)[0], np.sum(numpys.svdvals(product))

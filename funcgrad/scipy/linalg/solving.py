@@ -14,7 +14,7 @@ from funcgrad.ops.matrices import hermitian
 from funcgrad.ops.products import adjoint, matrix_transpose
 from funcgrad.scipy.linalg.building import toeplitz
 from funcgrad.scipy.linalg.factors import triangular
-from funcgrad.scipy.linalg.shared import as_columns, floats, refused, scipys_linalg, triangle
+from funcgrad.scipy.linalg.shared import as_columns, floats, scipys_linalg, triangle
 
 # -- solve ---------------------------------------------------------------------------------------
 
@@ -125,19 +125,32 @@ def solve_circulant(
     c: Any, b: Any, singular: str = "raise", tol: Any = None, caxis: int = -1, baxis: int = 0,
     outaxis: int = 0,
 ) -> Any:  # fmt: skip
-    """x with ``circulant(c)`` x = b, by Fourier transforms; real for real c and b."""
-    if singular != "raise":
-        refused("solve_circulant", f"singular={singular!r}", "use lstsq(circulant(c), b)")
+    """x with ``circulant(c)`` x = b, by Fourier transforms; real for real c and b.
+
+    ``singular="lstsq"`` leaves out eigenvalues up to ``tol``: right as long as none crosses it.
+    """
     c, b = np.moveaxis(floats(c), caxis, -1), np.moveaxis(floats(b), baxis, -1)
     spectrum = fourier.fft(c)
+    tiny = _negligible(abs(spectrum), tol) if singular != "raise" else None
     lead = np.broadcast_shapes(tuple(c.shape[:-1]), ())
     flat = b.ndim == 1
     rows = b if flat else b.reshape((-1, b.shape[-1]))
     shape = (*lead, *(1,) * (not flat), c.shape[-1])
-    x = fourier.ifft(fourier.fft(rows) / spectrum.reshape(shape))
+    if tiny is None:
+        x = fourier.ifft(fourier.fft(rows) / spectrum.reshape(shape))
+    else:
+        kept = np.where(tiny, 1.0, spectrum).reshape(shape)
+        x = fourier.ifft(np.where(tiny.reshape(shape), 0.0, fourier.fft(rows) / kept))
     if c.dtype.kind != "c" and b.dtype.kind != "c":
         x = np.real(x)
     return np.moveaxis(x.reshape((*lead, *b.shape)), -1, outaxis)
+
+
+def _negligible(sizes: Any, tol: Any) -> Any:
+    if tol is None:
+        largest = np.max(sizes, axis=-1, keepdims=True)
+        tol = largest * sizes.shape[-1] * float(np.finfo(np.float64).eps)
+    return sizes <= tol
 
 
 # -- inverses ------------------------------------------------------------------------------------

@@ -30,10 +30,11 @@ def eigh(
     """(w, v) with a v = v diag(w), w ascending, a Hermitian: one triangle is read.
 
     With a positive definite b, the problem of ``type`` 1: a v = w b v, 2: a b v = w v,
-    3: b a v = w v. ``subset_by_index=(i, j)`` gives those from i to j, both included.
+    3: b a v = w v. ``subset_by_index=(i, j)`` gives those from i to j, both included,
+    ``subset_by_value=(low, high)`` those with low < w <= high: how many is a branch under ``jit``.
     """
-    if subset_by_value is not None:
-        refused("eigh", "subset_by_value", "use subset_by_index, or np.where(w > bound, w, 0)")
+    if subset_by_value is not None and subset_by_index is not None:
+        raise ValueError("Either index or value subset can be requested.")
     a = floats(a)
     w, v = _generalized(a, floats(b), lower, type) if b is not None else _standard(a, lower)
     if subset_by_index is not None:
@@ -41,6 +42,9 @@ def eigh(
         if not 0 <= first <= last < a.shape[-1]:
             raise ValueError(f"subset_by_index={subset_by_index}: 0 <= i <= j < {a.shape[-1]}")
         w, v = w[..., first : last + 1], v[..., first : last + 1]
+    elif subset_by_value is not None:
+        first, last = (int(np.sum(w <= bound)) for bound in subset_by_value)
+        w, v = w[first:last], v[:, first:last]
     return w if eigvals_only else (w, v)
 
 
@@ -77,12 +81,16 @@ def eigh_tridiagonal(
     d: Any, e: Any, eigvals_only: bool = False, select: str = "a", select_range: Any = None,
     check_finite: bool = True, tol: float = 0.0, lapack_driver: str = "auto",
 ) -> Any:  # fmt: skip
-    """``eigh`` of the real matrix with diagonal d and e beside it, as a dense matrix."""
-    if select not in ("a", "i"):
-        refused("eigh_tridiagonal", f"select={select!r}", 'use select="i" or all of them')
+    """``eigh`` of the real matrix with diagonal d and e beside it, as a dense matrix.
+
+    ``select`` is "a" for all, "i" or "v" for a ``select_range`` of indices or of values.
+    """
+    if select not in ("a", "i", "v"):
+        raise ValueError(f'select={select!r}: it is "a", "i" or "v"')
     matrix = np.diag(floats(d)) + np.diag(floats(e), -1)
     return eigh(matrix, eigvals_only=eigvals_only,
-                subset_by_index=select_range if select == "i" else None)  # fmt: skip
+                subset_by_index=select_range if select == "i" else None,
+                subset_by_value=select_range if select == "v" else None)  # fmt: skip
 
 
 @scipys_linalg
@@ -92,6 +100,37 @@ def eigvalsh_tridiagonal(
 ) -> Any:  # fmt: skip
     """The eigenvalues of ``eigh_tridiagonal`` alone."""
     return eigh_tridiagonal(d, e, True, select, select_range)
+
+
+def _from_bands(bands: Any, lower: bool) -> Any:
+    """The Hermitian matrix of which half of the diagonals are given, as for ``eig_banded``."""
+    width, n = bands.shape[-2] - 1, bands.shape[-1]
+    rows = range(width + 1)
+    if lower:
+        return sum((np.diag(bands[k, : n - k], -k) for k in rows), np.zeros((n, n), bands.dtype))
+    return sum((np.diag(bands[width - k, k:], k) for k in rows), np.zeros((n, n), bands.dtype))
+
+
+@scipys_linalg
+def eig_banded(
+    a_band: Any, lower: bool = False, eigvals_only: bool = False, overwrite_a_band: bool = False,
+    select: str = "a", select_range: Any = None, max_ev: int = 0, check_finite: bool = True,
+) -> Any:  # fmt: skip
+    """``eigh`` of the Hermitian matrix with half of its diagonals in ``a_band``, as a dense one."""
+    if select not in ("a", "i", "v"):
+        raise ValueError(f'select={select!r}: it is "a", "i" or "v"')
+    return eigh(_from_bands(floats(a_band), lower), lower=lower, eigvals_only=eigvals_only,
+                subset_by_index=select_range if select == "i" else None,
+                subset_by_value=select_range if select == "v" else None)  # fmt: skip
+
+
+@scipys_linalg
+def eigvals_banded(
+    a_band: Any, lower: bool = False, overwrite_a_band: bool = False, select: str = "a",
+    select_range: Any = None, check_finite: bool = True,
+) -> Any:  # fmt: skip
+    """The eigenvalues of ``eig_banded`` alone."""
+    return eig_banded(a_band, lower, True, select=select, select_range=select_range)
 
 
 # -- general -------------------------------------------------------------------------------------
@@ -104,14 +143,27 @@ def eig(
 ) -> Any:  # fmt: skip
     """(w, v) with a v = v diag(w), or a v = b v diag(w) with a regular b: complex in any case.
 
-    Columns of v have length 1 and a real largest component. Of defective matrices the eigenvalues
-    have no derivative, see ``funcgrad.config.degenerate``.
+    Columns of v have length 1 and a real largest component. ``left`` adds u before v, with
+    u^H a = diag(w) u^H (or diag(w) u^H b), its columns of length 1 with a positive largest
+    component. Of defective matrices the eigenvalues have no derivative, see
+    ``funcgrad.config.degenerate``.
     """
-    if left or homogeneous_eigvals:
-        refused("eig", "left or homogeneous_eigvals", "the left vectors are eig(a.conj().T)'s")
     a = floats(a)
+    if homogeneous_eigvals and b is not None:
+        refused("eig", "homogeneous_eigvals with b, whose scale is arbitrary,", "divide them")
     w, v = decompositions.eig(a if b is None else linalg.solve(floats(b), a))
-    return (w, v) if right else w
+    vectors = (_left_vectors(v, b),) * bool(left) + (v,) * bool(right)
+    w = np.stack((w, np.ones_like(w)), axis=-2) if homogeneous_eigvals else w
+    return (w, *vectors) if vectors else w
+
+
+def _left_vectors(v: Any, b: Any) -> Any:
+    """The columns of v^-H, or of (v^-1 b^-1)^H, each by a factor of its own."""
+    u = adjoint(linalg.inv(v if b is None else floats(b) @ v))
+    sizes = abs(u)
+    largest = np.expand_dims(np.argmax(sizes, axis=-2), -2)
+    u = u * np.conj(np.take_along_axis(u, largest, axis=-2))
+    return u / np.sqrt(np.sum(np.square(abs(u)), axis=-2, keepdims=True))
 
 
 @scipys_linalg
@@ -132,15 +184,15 @@ def schur(
 
     The phases of Z are held in derivatives. A real T that has a block of two rows, for a pair of
     complex eigenvalues, has none: that raises DegenerateError, as equal eigenvalues do backwards.
+    With ``sort``, a function of an eigenvalue or "lhp", "rhp", "iuc", "ouc", those that it chooses
+    come first, and their number last.
     """
-    if sort is not None:
-        refused("schur", f"sort={sort!r}", "leave the order to LAPACK")
     if output not in ("real", "complex", "r", "c"):
         raise ValueError("argument must be 'real', or 'complex'")
     a = floats(a)
     if output[0] == "c" and a.dtype.kind != "c":
         a = a.astype(np.result_type(a.dtype, np.complex64))
-    return schur_factors(a)
+    return tuple(schur_factors(a, sort=sort))
 
 
 # -- singular values -----------------------------------------------------------------------------

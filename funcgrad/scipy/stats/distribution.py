@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 
 from funcgrad.errors import NotTraceableError
+from funcgrad.ops.families import ops
+from funcgrad.ops.functions.common import known
 from funcgrad.scipy.plain import alike, any_ours
 
 __all__ = ["Continuous", "Discrete", "Frozen"]
@@ -245,6 +247,8 @@ class Discrete(_Distribution):
     sf = _method("k", "The probability of a value above k.")
     logcdf = _method("k", "The logarithm of ``cdf``.")
     logsf = _method("k", "The logarithm of ``sf``.")
+    ppf = _method("q", "The least k with cdf(k) >= q; it has slope 0, being a step function.")
+    isf = _method("q", "The least k with sf(k) <= q; it has slope 0, being a step function.")
 
     def _logpmf(self, k: Any, *rest: Any) -> Any:
         *shapes, loc = rest
@@ -266,6 +270,32 @@ class Discrete(_Distribution):
         under, over = (none, all_) if what == "cdf" else (all_, none)
         p = np.where(y < low, under, np.where(y >= high, over, p))
         return np.where(self._valid(y, shapes), p, np.nan)
+
+    def _below(self, what: str, y: Any, shapes: Any) -> Any:
+        if self.told("cdf") is None:
+            return self._summed(what, y, shapes)
+        return super()._below(what, y, shapes)
+
+    def _summed(self, what: str, y: Any, shapes: Any) -> Any:
+        """The sum over all of a finite support up to y, or above it; its end is a branch."""
+        low, high = self.ends(*shapes)
+        most = int(np.max(known(high), initial=0.0))
+        k = np.arange(most + 1, dtype=y.dtype)
+        low, high, y, *shapes = (np.expand_dims(v, -1) for v in (low, high, y, *shapes))
+        wanted = k <= y if what == "cdf" else k > y
+        wanted = wanted & (k >= low) & (k <= high)
+        terms = self.formulas["logpmf"](np.where(wanted, k, low), *shapes)
+        return np.sum(np.where(wanted, np.exp(terms), 0.0), axis=-1)
+
+    def _ppf(self, q: Any, *rest: Any) -> Any:
+        return self._quantile("ppf", q, rest)
+
+    def _isf(self, q: Any, *rest: Any) -> Any:
+        return self._quantile("isf", q, rest)
+
+    def _quantile(self, method: str, q: Any, rest: Any) -> Any:
+        *shapes, loc = rest
+        return ops.steps(q, *shapes, law=self.name, method=method) + loc
 
     _cdf, _sf = Continuous._cdf, Continuous._sf  # type: ignore[assignment]
     _logcdf, _logsf = Continuous._logcdf, Continuous._logsf  # type: ignore[assignment]

@@ -10,6 +10,7 @@ import numpy as np
 import funcgrad.scipy as scipys
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.special import ndtri
+from funcgrad.ops.special.laws import inverse_cdf, vonmises_cdf
 from funcgrad.scipy.stats.distribution import Continuous
 
 _HALF_LOG_2PI = 0.5 * log(2 * pi)
@@ -97,6 +98,8 @@ skewnorm = Continuous(
     logpdf=lambda x, a: log(2) + _norm_logpdf(x) + scipys.special.log_ndtr(a * x),
     cdf=lambda x, a: e.ndtr(x) - 2 * scipys.special.owens_t(x, a),
     sf=lambda x, a: e.ndtr(-x) + 2 * scipys.special.owens_t(x, a),
+    ppf=lambda q, a: inverse_cdf(q, a, law="skewnorm", method="ppf"),
+    isf=lambda q, a: inverse_cdf(q, a, law="skewnorm", method="isf"),
 )  # fmt: skip
 
 
@@ -121,9 +124,11 @@ gennorm = Continuous(
 
 vonmises = Continuous(
     "vonmises", "Von Mises' distribution of angles: exp(kappa cos x) / (2 pi I_0(kappa)).", "kappa",
-    allowed=lambda kappa: kappa >= 0,
+    symmetric=True, allowed=lambda kappa: kappa >= 0,
     logpdf=lambda x, kappa: -2 * kappa * np.sin(0.5 * x) ** 2
     - np.log(2 * pi * scipys.special.i0e(kappa)),
+    cdf=lambda x, kappa: vonmises_cdf(x, kappa, law="vonmises", method="cdf"),
+    ppf=lambda q, kappa: inverse_cdf(q, kappa, law="vonmises", method="ppf"),
 )  # fmt: skip
 
 # -- intervals -----------------------------------------------------------------------------------
