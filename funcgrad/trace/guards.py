@@ -157,18 +157,23 @@ def random_reads(function: Any) -> list[str]:
     """Where a function, or one it calls, mentions a random draw or a generator: name and line."""
     found: list[str] = []
     for code, scope in codes_of(function):
-        name, line = "", code.co_firstlineno
+        name, first, line = "", "", code.co_firstlineno
         for step in dis.get_instructions(code):
             line = (step.positions and step.positions.lineno) or line
             if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"):
-                name = str(step.argval)
+                name = first = str(step.argval)
                 if is_generator(scope.get(name)):
                     found.append(f"{name} ({os.path.basename(code.co_filename)}:{line})")
             elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
                 name = f"{name}.{step.argval}"
-                if ".random." in f".{name}":
+                if ".random." in f".{name}" and not _is_ours(scope.get(first)):
                     found.append(f"{name} ({os.path.basename(code.co_filename)}:{line})")
     return found
+
+
+def _is_ours(module: Any) -> bool:
+    """Whether keyed draws are meant, which are functions of their arguments."""
+    return isinstance(module, ModuleType) and module.__name__.split(".")[0] == "funcgrad"
 
 
 def codes_of(function: Any) -> list[tuple[CodeType, dict[str, Any]]]:

@@ -1,5 +1,8 @@
 """The generator: known answers, and the same numbers in every transform and backend."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -190,3 +193,16 @@ def test_bits_are_those_of_jax():
             wanted = np.asarray(wanted)
             assert found.dtype == wanted.dtype
             np.testing.assert_allclose(found, wanted, rtol=0 if n < 7 else 1e-11)
+
+
+def test_keyed_draws_are_no_draws_to_jit():
+    """They are functions of their key; what else they load when first called is no matter."""
+    text = (
+        "from funcgrad import jit, random\n"
+        "f = jit(lambda key: random.normal(key, (3,)))\n"
+        "key = random.key(0)\n"
+        "assert (f(key) == random.normal(key, (3,))).all()\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", text], capture_output=True,
+                          text=True, timeout=120, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 from funcgrad.backends.llvm import blas
+from funcgrad.backends.llvm.contraction import Axis, Plan, by_rows, groups, planned
 from funcgrad.backends.llvm.elements import register_type
 from funcgrad.backends.llvm.handler import Handler
 from funcgrad.backends.llvm.ir import Function, Local, Value, lanes, vector
@@ -18,7 +19,7 @@ from funcgrad.backends.llvm.lanes import load_lanes, powers, shuffled, store_lan
 from funcgrad.backends.llvm.places import copy_strided, fill
 from funcgrad.backends.llvm.reduce import folded
 from funcgrad.compiler.accumulate import HELD
-from funcgrad.compiler.views import View, contiguous, indexed, joined, whole
+from funcgrad.compiler.views import View, contiguous, indexed, whole
 from funcgrad.ir.avals import array_aval
 from funcgrad.ir.jaxpr import Var
 
@@ -27,70 +28,6 @@ __all__ = ["HANDLERS"]
 _NEAR = 32_768  # bytes of the second operand that stay in the nearest cache
 _UNROLLED = 2  # steps of a sum that are written side by side
 _NARROW = 16  # columns side by side below which copying the second operand pays
-
-
-class Axis(NamedTuple):
-    """An extent and how far apart its elements lie in A, B and C."""
-
-    n: int
-    a: int
-    b: int
-    c: int
-
-
-class Plan(NamedTuple):
-    """The loops around, then rows, columns and the summed axis."""
-
-    around: list[Axis]
-    m: Axis
-    n: Axis
-    k: list[Axis]  # the summed axes, innermost last
-    run: int = 0  # columns of C that lie side by side; 0: all do, or none
-
-
-# -- axes --------------------------------------------------------------------------------------
-
-
-def _groups(eqn: Any) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
-    """The axes of both operands in the order batch, free, summed."""
-    x, y = eqn.invars[-2:]
-    (xs, ys), (xb, yb) = eqn.params["dims"] if eqn.params else (((0,), (0,)), ((), ()))
-    x_free = tuple(i for i in range(x.aval.ndim) if i not in xs and i not in xb)
-    y_free = tuple(i for i in range(y.aval.ndim) if i not in ys and i not in yb)
-    return [tuple(xb), x_free, tuple(xs)], [tuple(yb), y_free, tuple(ys)]
-
-
-def _picked(view: View, axes: tuple[int, ...]) -> tuple[list[int], list[int]]:
-    return [view.shape[i] for i in axes], [view.strides[i] for i in axes]
-
-
-def _plan(eqn: Any, x: View, y: View, out: tuple[int, ...]) -> Plan:
-    """The loops of a contraction; ``out`` are the strides of the result."""
-    (xb, xf, xs), (yb, yf, ys) = _groups(eqn)
-    nb, nf = len(xb), len(xf)
-    shape, a = _picked(x, xb)
-    batch = joined(shape, a, _picked(y, yb)[1], list(out[:nb]))
-    shape, a = _picked(x, xf)
-    rows = [(n, s, 0, c) for n, s, c in joined(shape, a, list(out[nb : nb + nf]))]
-    shape, b = _picked(y, yf)
-    columns = [(n, 0, s, c) for n, s, c in joined(shape, b, list(out[nb + nf :]))]
-    shape, a = _picked(x, xs)
-    summed = joined(shape, a, _picked(y, ys)[1])
-    one = (1, 0, 0, 0)
-    m = rows.pop() if rows else one
-    n, run = columns.pop() if columns else one, 0
-    if columns and m[0] > 1 and _in_runs(columns[-1], n):
-        (more, _, _, c), run = columns.pop(), n[0]
-        n = (more * run, 0, n[2], c // run)
-    k = [Axis(n, a, b, 0) for n, a, b in summed] or [Axis(*one)]
-    around = [Axis(*axis) for axis in (*batch, *rows, *columns)]
-    return Plan(around, Axis(*m), Axis(*n), k, run)
-
-
-def _in_runs(outer: tuple[int, ...], inner: tuple[int, ...]) -> bool:
-    """Whether two axes are one in B, and in C short runs of columns with gaps between them."""
-    (_, _, b, c), (n, _, step, c_inner) = outer, inner
-    return c_inner == 1 and n in (2, 4, 8) and b == n * step and c % n == 0
 
 
 # -- writing -----------------------------------------------------------------------------------
@@ -149,28 +86,22 @@ def product(s: Any, eqn: Any, c: Value, steps: tuple[int, ...], adds: bool) -> N
     operands = [s.address(v) for v in eqn.invars[-2:]]
     pointers: list[Any] = [p for p, _ in operands]
     views: list[Any] = [v for _, v in operands]
-    plan = _plan(eqn, views[0], views[1], steps)
-    width = prod(eqn.invars[-1].aval.shape[i] for i in _groups(eqn)[1][1])
+    plan = planned(eqn, views[0], views[1], steps)
+    width = prod(eqn.invars[-1].aval.shape[i] for i in groups(eqn)[1][1])
     if width > plan.n.n and plan.n.n < _NARROW:  # the columns lie apart: bring them together
-        pointers[1], views[1] = _arranged(s, views[1], _by_rows(_groups(eqn)[1]))
-        plan = _plan(eqn, views[0], views[1], steps)
+        pointers[1], views[1] = _arranged(s, views[1], by_rows(groups(eqn)[1]))
+        plan = planned(eqn, views[0], views[1], steps)
     if _for_blas(plan, eqn.outvars[0].aval.dtype) and len(plan.k) > 1:
-        for i, axes in enumerate(_groups(eqn)):
-            order = sum(axes, ()) if i == 0 else _by_rows(axes)
+        for i, axes in enumerate(groups(eqn)):
+            order = sum(axes, ()) if i == 0 else by_rows(axes)
             pointers[i], views[i] = _arranged(s, views[i], order)
-        plan = _plan(eqn, views[0], views[1], steps)
+        plan = planned(eqn, views[0], views[1], steps)
     made = _Product(s, plan, eqn.outvars[0].aval.dtype, pointers, views, adds)
     if made.far and not adds:
         aval = eqn.outvars[0].aval
         fill(s.f, c, aval, 0, aval.dtype)
         made.adds = True
     made.call(c)
-
-
-def _by_rows(axes: list[tuple[int, ...]]) -> tuple[int, ...]:
-    """The axes of the second operand as batch, summed, free: its rows are the summed axis."""
-    batch, free, summed = axes
-    return (*batch, *summed, *free)
 
 
 def _for_blas(plan: Plan, dtype: Any) -> bool:
