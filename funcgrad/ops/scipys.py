@@ -18,6 +18,8 @@ _DOUBLE = {
 }  # fmt: skip
 """Functions whose loops for single precision warn of whole numbers, or do not end."""
 
+_BY_NUMPY = {"expit"}  # known by a formula of NumPy's
+
 
 def scipy_rules(name: str) -> dict[str, Any]:
     """Value by SciPy's kernel (CuPy's on a GPU), imported when first used; its own dtypes.
@@ -61,6 +63,8 @@ def _in_double(xp: Any, name: str, xs: Any, part: int | None) -> Any:
 
 def plain_ufunc(name: str) -> Any:
     """SciPy's ufunc of this name, if there is one that may be called as it is."""
+    if name in _BY_NUMPY:
+        return None
     from scipy import special
 
     found = getattr(special, name, None)

@@ -34,6 +34,7 @@ from funcgrad.backends.llvm.lanes import (
     widened,
 )
 from funcgrad.backends.llvm.pieced import pieced
+from funcgrad.backends.llvm.places import bytes_of
 from funcgrad.backends.llvm.quotient import by_one
 from funcgrad.backends.llvm.reduce import combine, folded
 from funcgrad.backends.llvm.walk import Walk
@@ -45,6 +46,9 @@ from funcgrad.compiler.walk import strides_of
 from funcgrad.ir.jaxpr import Eqn, Literal, Var
 
 __all__ = ["NestWriter"]
+
+_FAR = 1 << 22  # bytes of an array that no cache near the core keeps
+_PREFETCH = "@llvm.prefetch.p0"
 
 
 class NestWriter(Walk):
@@ -58,6 +62,7 @@ class NestWriter(Walk):
         self.memo: dict[Any, Any] = {}
         self.streamed: set[Any] = set()  # results that go past the caches
         self.in_step = False  # whether vectors begin at multiples of their length
+        self.fetched: list[View] = []  # what of the next row is fetched meanwhile
 
     # -- the function ------------------------------------------------------------------------------
 
@@ -123,10 +128,12 @@ class NestWriter(Walk):
     def _row(self) -> None:
         self.row_memo = {}
         self.row_sums = {}
+        last = max(k for k, stage in enumerate(self.nest.stages) if stage and not k % 2)
         for k, stage in enumerate(self.nest.stages):
             if k % 2:
                 self._row_stage(stage)
                 continue
+            self.fetched = self._far() if k == last else []
             self.row_sums = self._accumulators(k, "row")
             self._elements(k, self.n_outer or 0)
             for v, slot in self.row_sums.items():
@@ -134,6 +141,28 @@ class NestWriter(Walk):
                 self.row_memo[v] = found
                 if v in self.stored:
                     self._store(found, self._address(whole(v)), v.aval.dtype)
+
+    def _far(self) -> list[View]:
+        """Rows of large arrays: processors do not fetch beyond a page before they are asked to."""
+        outer = (self.n_outer or 0) - 1
+        found = {}
+        for view, _ in [x for item in self.nest.items for x in self.schedule._leaves(item)]:
+            root, steps = view.root, strides_of(view)
+            if root.__class__ is not Var or root in self.own or bytes_of(root.aval) < _FAR:
+                continue
+            along = self._along(steps)
+            if outer >= 0 and along[-1] == 1 and along[outer]:
+                found[root, view.offset, steps] = view
+        return list(found.values())
+
+    def _fetch(self, view: View) -> None:
+        """Ask for the elements of the next row that lie beside the current ones."""
+        f, dtype = self.f, view.root.aval.dtype
+        step = self._along(strides_of(view))[(self.n_outer or 0) - 1]
+        start = f.at(self._address(view), step, memory_type(dtype))
+        f.module.declare(_PREFETCH, f"declare void {_PREFETCH}(ptr, i32, i32, i32)")
+        for k in range(0, self.lanes * dtype.itemsize, LINE):
+            f.do(f"call void {_PREFETCH}({f.at(start, k)!r}, i32 0, i32 3, i32 1)")
 
     def _row_stage(self, stage: list[Any]) -> None:
         self.lanes, self.memo = 1, self.row_memo
@@ -214,6 +243,8 @@ class NestWriter(Walk):
         self.lanes, self.skip = n, skip
         self.memo = {}
         self.is_row = False
+        for view in self.fetched:
+            self._fetch(view)
         for item in items:
             if item.__class__ is Place:
                 self._placed(item)

@@ -104,3 +104,17 @@ def test_memory_that_begins_elsewhere_is_refused():
         assert np.any(room == 2.0) == (status == 0)
         room[:] = 0.0
     assert code.addresses
+
+
+@pytest.mark.parametrize("rows, fetches", [(N // 512, True), (8, False)])
+def test_the_next_row_is_fetched(rows, fetches):
+    """Of large arrays alone; behind the last row there is nothing to fetch, and no harm in it."""
+    x = np.random.default_rng(4).normal(size=(rows, 512))
+
+    def softmax(x):
+        e = np.exp(x - np.max(x, axis=1, keepdims=True))
+        return e / np.sum(e, axis=1, keepdims=True)
+
+    f = native(softmax)
+    np.testing.assert_allclose(f(x), softmax(x), rtol=1e-13)
+    assert ("llvm.prefetch" in f.llvm) == fetches
