@@ -24,6 +24,10 @@ MUTANTS = [
     Mutant(LLVM + "places:copy_strided", "i * s, type", "i * t, type", ("copies",)),
     Mutant(LLVM + "lanes:load_lanes", "range(n - 1, -1, -1)", "range(n)", ("backwards",)),
     Mutant(LLVM + "dots:_Product._terms", "axis.b, wide", "1, wide", ("repeated",)),
+    Mutant(LLVM + "contraction:planned", "c // run)", "c)", ("runs",)),
+    Mutant(
+        LLVM + "dots:_Product._written", "self._at(at, k, step)", "self._at(at, k, 1)", ("runs",),
+    ),
     Mutant(
         LLVM + "gather:checked", "index + extent, index)", "index + (extent - 1), index)",
         ("gathers",),
@@ -39,6 +43,9 @@ MUTANTS = [
         ("in_place",),
     ),
     # numbers
+    Mutant(
+        LLVM + "quotient:_by_steps", "q.is_nan().select(first, q)", "q", ("quotients",),
+    ),
     Mutant(LLVM + "elements:_truncated", "found ^ -half", "found", ("unsigned",)),
     Mutant(
         LLVM + "maths.common:with_sign", 'x.f.intrinsic("copysign", x, sign)', "x", ("signs",)

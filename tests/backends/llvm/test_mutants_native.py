@@ -30,6 +30,16 @@ def in_place(x):
     return fg.scan(body, x, np.arange(5))
 
 
+def image_slope(x, w):
+    """Its columns lie in short runs: the axes of the product in another order."""
+
+    def energy(x):
+        terms = [np.einsum("bxcpq,cdqr->bxdpr", x[:, i : i + 4], w[i]) for i in range(2)]
+        return np.sum((terms[0] + terms[1]) ** 2)
+
+    return fg.grad(energy)(x)
+
+
 PROGRAMS = {
     "extremes": (lambda m: (np.max(-m * m, axis=1), np.min(m * m + 1.0)), [M]),
     "products": (lambda m: (np.prod(m, axis=1), np.prod(np.cos(m[:, :5]), axis=1)), [M]),
@@ -38,6 +48,8 @@ PROGRAMS = {
     "copies": (lambda m: fg.map(lambda row: row * 2.0, m[1:, ::2].T), [M]),
     "backwards": (lambda x: np.sin(x[::-1]) * x, [V]),
     "repeated": (lambda x, s: np.dot(x, np.broadcast_to(s, x.shape)), [V, np.float64(2.0)]),
+    "quotients": (lambda m, s: m / s[:, None], [np.where(M > 1.5, np.inf, M), M[:, 0]]),
+    "runs": (image_slope, [RNG.normal(size=(2, 5, 3, 4, 4)), RNG.normal(size=(2, 3, 5, 4, 4))]),
     "gathers": (lambda x, i: x[i] * 2.0, [V, PLACES]),
     "branches": (
         lambda x: fg.cond(np.sum(x) > 100.0, lambda x: x * 2.0, lambda x: np.cos(x), x), [V],
