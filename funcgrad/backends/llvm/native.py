@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from funcgrad.backends.llvm.far import FAR
 from funcgrad.backends.llvm.ir import Function, Module, Value
 from funcgrad.backends.llvm.lanes import LINE, load_lanes, store_lanes
 from funcgrad.backends.llvm.places import Memory, bytes_of
@@ -11,8 +12,6 @@ from funcgrad.backends.llvm.scope import Program, Scope, is_small
 from funcgrad.ir.jaxpr import Jaxpr, Var
 
 __all__ = ["bound", "run_into", "written"]
-
-STREAMED = 1 << 22  # bytes of a result from which no cache near the core would keep it
 
 
 def written(module: Module, name: str, jaxpr: Jaxpr, vector_bits: int) -> int:
@@ -40,7 +39,7 @@ def bound(f: Function, pointer: Value, v: Var) -> Any:
 def _on_lines(f: Function, pointer: Value, v: Any) -> bool:
     """Whether a result is large enough to be streamed. Its memory begins with a cache line then:
     the entry asks for such, and where it got other memory, NumPy answers (status 1)."""
-    if bytes_of(v.aval) < STREAMED:
+    if bytes_of(v.aval) < FAR:
         return False
     place = f.op(f"ptrtoint {pointer!r} to i64", "i64")
     with f.when((place & (LINE - 1)).ne(0), likely=False):

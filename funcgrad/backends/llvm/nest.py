@@ -22,10 +22,10 @@ from funcgrad.backends.llvm.elements import (
     memory_type,
     register_type,
 )
+from funcgrad.backends.llvm.far import fetch, rows_to_fetch, streams
 from funcgrad.backends.llvm.gather import gathered
 from funcgrad.backends.llvm.ir import Function, Local, Module, Value, lanes, vector
 from funcgrad.backends.llvm.lanes import (
-    LINE,
     counting,
     load_lanes,
     mask,
@@ -34,7 +34,6 @@ from funcgrad.backends.llvm.lanes import (
     widened,
 )
 from funcgrad.backends.llvm.pieced import pieced
-from funcgrad.backends.llvm.places import bytes_of
 from funcgrad.backends.llvm.quotient import by_one
 from funcgrad.backends.llvm.reduce import combine, folded
 from funcgrad.backends.llvm.walk import Walk
@@ -46,9 +45,6 @@ from funcgrad.compiler.walk import strides_of
 from funcgrad.ir.jaxpr import Eqn, Literal, Var
 
 __all__ = ["NestWriter"]
-
-_FAR = 1 << 22  # bytes of an array that no cache near the core keeps
-_PREFETCH = "@llvm.prefetch.p0"
 
 
 class NestWriter(Walk):
@@ -133,7 +129,7 @@ class NestWriter(Walk):
             if k % 2:
                 self._row_stage(stage)
                 continue
-            self.fetched = self._far() if k == last else []
+            self.fetched = rows_to_fetch(self) if k == last else []
             self.row_sums = self._accumulators(k, "row")
             self._elements(k, self.n_outer or 0)
             for v, slot in self.row_sums.items():
@@ -141,28 +137,6 @@ class NestWriter(Walk):
                 self.row_memo[v] = found
                 if v in self.stored:
                     self._store(found, self._address(whole(v)), v.aval.dtype)
-
-    def _far(self) -> list[View]:
-        """Rows of large arrays: processors do not fetch beyond a page before they are asked to."""
-        outer = (self.n_outer or 0) - 1
-        found = {}
-        for view, _ in [x for item in self.nest.items for x in self.schedule._leaves(item)]:
-            root, steps = view.root, strides_of(view)
-            if root.__class__ is not Var or root in self.own or bytes_of(root.aval) < _FAR:
-                continue
-            along = self._along(steps)
-            if outer >= 0 and along[-1] == 1 and along[outer]:
-                found[root, view.offset, steps] = view
-        return list(found.values())
-
-    def _fetch(self, view: View) -> None:
-        """Ask for the elements of the next row that lie beside the current ones."""
-        f, dtype = self.f, view.root.aval.dtype
-        step = self._along(strides_of(view))[(self.n_outer or 0) - 1]
-        start = f.at(self._address(view), step, memory_type(dtype))
-        f.module.declare(_PREFETCH, f"declare void {_PREFETCH}(ptr, i32, i32, i32)")
-        for k in range(0, self.lanes * dtype.itemsize, LINE):
-            f.do(f"call void {_PREFETCH}({f.at(start, k)!r}, i32 0, i32 3, i32 1)")
 
     def _row_stage(self, stage: list[Any]) -> None:
         self.lanes, self.memo = 1, self.row_memo
@@ -244,7 +218,7 @@ class NestWriter(Walk):
         self.memo = {}
         self.is_row = False
         for view in self.fetched:
-            self._fetch(view)
+            fetch(self, view)
         for item in items:
             if item.__class__ is Place:
                 self._placed(item)
@@ -254,7 +228,7 @@ class NestWriter(Walk):
                 out = item.outvars[0]
                 found = self.memo[out] = self._computed(item, whole(out))
                 if out in self.stored:
-                    on = self._streams(whole(out))
+                    on = streams(self, whole(out))
                     self._store(found, self._address(whole(out)), out.aval.dtype, streams=on)
                 elif out in self.crossing:
                     self._store(found, self._in_row(out), out.aval.dtype)
@@ -267,7 +241,7 @@ class NestWriter(Walk):
         if item.adds:
             old = self._load(item.view, dtype)
             found = old | found if dtype == BOOL else old + found
-        on = not item.adds and self._streams(item.view)
+        on = not item.adds and streams(self, item.view)
         self._store(found, self._address(item.view), dtype, stride, on)
 
     def _reduced(self, item: Eqn) -> None:
@@ -430,24 +404,6 @@ class NestWriter(Walk):
         self, x: Value, pointer: Value, dtype: Any, stride: int = 1, streams: bool = False
     ) -> None:
         store_lanes(self.f, x, pointer, stride, dtype, streams)
-
-    def _streams(self, view: View) -> bool:
-        """Whether the current vector of a result is made of whole cache lines, past the caches."""
-        dtype = view.root.aval.dtype
-        *outer, last = self._along(strides_of(view))
-        if not (view.root in self.streamed and self.in_step and last == 1 and dtype != BOOL):
-            return False
-        return all(s * dtype.itemsize % LINE == 0 for s in (view.offset, *outer, self.lanes))
-
-    def read_back(self) -> set[Any]:
-        """Own results that a later stage reads from memory."""
-        return {
-            view.root
-            for k, stage in enumerate(self.nest.stages)
-            for item in stage
-            for view, _ in self.schedule._leaves(item)
-            if view.root in self.own and self.stages[view.root] != k
-        }
 
 
 def _is_power_of_two(x: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from funcgrad.backends.llvm import arrays, dots, linalg, loops, parallel, registers
 from funcgrad.backends.llvm.arena import Arena
 from funcgrad.backends.llvm.elements import has_rule, memory_type, register_type, weight
+from funcgrad.backends.llvm.far import read_back
 from funcgrad.backends.llvm.ir import Function, Local, Module, Value, vector
 from funcgrad.backends.llvm.lanes import load_lanes, store_lanes
 from funcgrad.backends.llvm.nest import NestWriter
@@ -314,7 +315,7 @@ class Scope:
                 self.allocate(v)
                 if kind == "column":
                     slots[v] = self._columns(writer, v, chunks)
-        writer.streamed = {v for v in writer.arguments if self._streams(v)} - writer.read_back()
+        writer.streamed = {v for v in writer.arguments if self._streams(v)} - read_back(writer)
         name = self.program.name("nest")
         writer.write(name)
         args = [slots.get(root) or self._argument(root) for root in writer.arguments]

@@ -8,12 +8,12 @@ import pytest
 
 from funcgrad import config, jit, value_and_grad
 from funcgrad.backends.llvm.entry import doors
+from funcgrad.backends.llvm.far import FAR
 from funcgrad.backends.llvm.machine import available
-from funcgrad.backends.llvm.native import STREAMED
 
 REASON = available() or doors()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=f"no native programs here: {REASON}")
-N = STREAMED // 8
+N = FAR // 8
 
 
 def streams(f):
