@@ -46,6 +46,8 @@ from funcgrad.ir.jaxpr import Eqn, Literal, Var
 
 __all__ = ["NestWriter"]
 
+_VECTORS = 4  # that a reciprocal pays for
+
 
 class NestWriter(Walk):
     """Writes one nest. ``arguments`` are the roots whose address (or number) the caller passes."""
@@ -333,9 +335,11 @@ class NestWriter(Walk):
         return element(self.f, eqn, xs)
 
     def _by_one(self, eqn: Eqn, divisor: View) -> bool:
-        """Whether all lanes are divided by the same number of their own kind."""
+        """Whether all lanes of several vectors are divided by the same number of their kind."""
         dtypes = {v.aval.dtype for v in (*eqn.invars, *eqn.outvars)}
         if self.lanes == 1 or self.is_row or len(dtypes) > 1 or dtypes.pop().kind != "f":
+            return False
+        if self.extents[-1] < _VECTORS * self.width:
             return False
         root = divisor.root
         if root in self.own:
