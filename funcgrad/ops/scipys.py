@@ -18,6 +18,16 @@ _DOUBLE = {
 }  # fmt: skip
 """Functions whose loops for single precision warn of whole numbers, or do not end."""
 
+_PARAMETERS = (
+    dict.fromkeys([f"mathieu_{name}" for name in ("cem", "sem", "modcem1", "modcem2", "modsem1",
+                                                  "modsem2")], 1e6)
+    | dict.fromkeys(["pbdv", "pbvv"], 1e6)
+    | dict.fromkeys([f"{kind}_{name}{given}" for kind in ("pro", "obl")
+                     for name in ("cv", "ang1", "rad1", "rad2") for given in ("", "_cv")], 1e4)
+)  # fmt: skip
+"""Beyond these sizes of their orders and parameters SciPy's kernels end the process, or allocate
+all memory: there the functions are NaN."""
+
 _BY_NUMPY = {"expit"}  # known by a formula of NumPy's
 
 
@@ -28,6 +38,8 @@ def scipy_rules(name: str) -> dict[str, Any]:
     """
 
     def value(xp: Any, *xs: Any, part: int | None = None) -> Any:
+        if name in _PARAMETERS:
+            return _bounded(xp, name, xs, part)
         if name in _DOUBLE:
             return _in_double(xp, name, xs, part)
         found = scipy_function(xp, name)(*xs)
@@ -50,6 +62,24 @@ def scipy_rules(name: str) -> dict[str, Any]:
     return {"type": type, "value": value}
 
 
+def _bounded(xp: Any, name: str, xs: Any, part: int | None) -> Any:
+    """Where all that is no argument x is small enough; elsewhere NaN."""
+    parameters = xs if name in ("pro_cv", "obl_cv") else xs[:-1]
+    safe = np.all(
+        [x <= _PARAMETERS[name] for x in np.broadcast_arrays(*map(np.abs, parameters))], axis=0
+    )
+    if not np.all(safe):
+        dtypes = [getattr(x, "dtype", None) for x in xs]
+        xs = [np.where(safe, x, 1) for x in xs]
+        xs = [x if d is None else x.astype(d) for x, d in zip(xs, dtypes, strict=True)]
+    if name in _DOUBLE:
+        found = _in_double(xp, name, xs, part)
+    else:
+        found = scipy_function(xp, name)(*xs)
+        found = found if part is None else found[part]
+    return found if np.all(safe) else np.where(safe, found, found.dtype.type(np.nan))
+
+
 def _in_double(xp: Any, name: str, xs: Any, part: int | None) -> Any:
     """Computed in double precision, and rounded where only single precision came in."""
     dtypes = [getattr(x, "dtype", None) for x in xs]  # None: a Python number, which adapts
@@ -63,7 +93,7 @@ def _in_double(xp: Any, name: str, xs: Any, part: int | None) -> Any:
 
 def plain_ufunc(name: str) -> Any:
     """SciPy's ufunc of this name, if there is one that may be called as it is."""
-    if name in _BY_NUMPY:
+    if name in _BY_NUMPY or name in _PARAMETERS:
         return None
     from scipy import special
 

@@ -62,17 +62,10 @@ class Watch:
         return self
 
     def _event(self, frame: Any, event: str, arg: Any) -> None:
-        if self.found is not None:
-            return
-        try:
-            if event == "c_call" and arg in _CLOCKS and not _collecting(frame):
-                self.found = f"{arg.__module__}.{arg.__name__} (at {here()})"
-            elif event == "c_call" and isinstance(getattr(arg, "__self__", None), random.Random):
-                self.found = f"random.{arg.__name__} (at {here()})"
-            elif event == "call" and frame.f_code is _ENTROPY:
-                self.found = f"an unseeded random generator (at {here()})"
-        except TypeError:  # an unhashable callable is no clock
-            return
+        if self.found is None:
+            what = _impure(frame, event, arg)
+            if what is not None and not _beside(frame):
+                self.found = f"{what} (at {here()})"
 
     def __exit__(self, kind: Any, error: Any, tb: Any) -> None:
         if self.profiled:
@@ -106,11 +99,26 @@ class Watch:
         return bool(now != self.before)
 
 
-def _collecting(frame: Any) -> bool:
-    """Whether a callback of the garbage collector runs: it may interrupt any function."""
+def _impure(frame: Any, event: str, arg: Any) -> str | None:
+    """What a call is called if it reads a clock or draws."""
+    try:
+        if event == "c_call" and arg in _CLOCKS:
+            return f"{arg.__module__}.{arg.__name__}"
+    except TypeError:  # an unhashable callable is no clock
+        return None
+    if event == "c_call" and isinstance(getattr(arg, "__self__", None), random.Random):
+        return f"random.{arg.__name__}"
+    if event == "call" and frame.f_code is _ENTROPY:
+        return "an unseeded random generator"
+    return None
+
+
+def _beside(frame: Any) -> bool:
+    """Whether this is none of the function's doing: a callback of the garbage collector, which may
+    interrupt any function, or a module that is loaded."""
     codes = {getattr(c, "__code__", None) for c in gc.callbacks}
     while frame is not None:
-        if frame.f_code in codes:
+        if frame.f_code in codes or frame.f_code.co_filename.startswith("<frozen importlib"):
             return True
         frame = frame.f_back
     return False
