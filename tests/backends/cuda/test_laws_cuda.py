@@ -14,7 +14,7 @@ from tests.backends.fake_cupy import fake_cupy
 from tests.backends.llvm.test_laws_native import differentiable
 from tests.op_table import prepared
 from tests.op_table_special import SPECIAL
-from tests.test_laws import cases, derived_programs, on_device
+from tests.test_laws import HOST_ONLY, cases, derived_programs, on_device
 
 pytestmark = needed
 
@@ -76,7 +76,7 @@ def test_kernels_agree_on_a_device():
 APART = {
     "spacing", "nextafter", "gcd", "lcm", "power", "imag", "complex", "convert", "polygamma",
     "erfinv", "ndtri", "fft", "rfft", "irfft",
-} | SPECIAL  # fmt: skip
+} | SPECIAL - HOST_ONLY  # fmt: skip
 """Elementwise rows of which some program is left to CuPy: no expression, or complex numbers."""
 
 

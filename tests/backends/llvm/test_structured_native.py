@@ -237,7 +237,7 @@ def leaves(found):
 
 
 # The vjp of a while_loop keeps what each of its turns leaves, and nobody knows how many there are.
-LATE = {"grown", "swapped", "while_loop", "while_never", "nested"}
+LATE = {"grown", "swapped", "while_loop", "while_never", "nested", "checkpoint_loops"}
 
 
 @pytest.mark.parametrize("way", ["registers", "narrow"])
