@@ -53,6 +53,8 @@ def test_funcgrad_agrees_with_numpy_by_hand(name, case, mode):
 @pytest.mark.parametrize("name, case", TIMED, ids=ids(TIMED))
 def test_peers_agree_with_numpy_by_hand(name, case, peer):
     pytest.importorskip(peer)
+    if peer in case.skip:
+        pytest.skip(case.skip[peer])
     peers.import_peer(peer)
     ours, theirs = tiny_cell(name, case, peer), tiny_cell(name, case, BY_HAND)
     assert agreement.distance(ours["arrays"], theirs["arrays"]) <= case.rtol

@@ -403,7 +403,8 @@ def _expit_value(xp: Any, x: Any) -> Any:
     """SciPy's formula, without SciPy: loading it takes longer than most fits of a curve."""
     if xp is not np or getattr(x, "dtype", np.dtype(float)).char not in "fd":
         return scipy_function(xp, "expit")(x)
-    z = np.exp(-x)
+    with np.errstate(over="ignore"):
+        z = np.exp(-x)
     if not np.ndim(z):
         return 1 / (1 + z)
     z += 1
