@@ -12,18 +12,22 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a measurement may take: seconds in all, and bounds on the repeats."""
+    """How long a measurement may take: seconds in all, and bounds on the repeats.
+
+    ``warm`` calls go before: in one of them a peer may compile, and the first to come get fresh
+    memory from the system.
+    """
 
     seconds: float
     least: int
     most: int
     inner_seconds: float = 1e-3
+    warm: int = 3
 
 
 FULL = Patience(seconds=1.5, least=7, most=201)
 QUICK = Patience(seconds=0.25, least=5, most=31)
-ONCE = Patience(seconds=0.0, least=1, most=1, inner_seconds=0.0)
-WARM = 3
+ONCE = Patience(seconds=0.0, least=1, most=1, inner_seconds=0.0, warm=0)
 PATIENCE = {"full": FULL, "quick": QUICK, "tiny": ONCE}
 
 
@@ -49,13 +53,10 @@ def _loop(call: Callable, args: tuple, wait: Callable | None, inner: int) -> flo
 
 
 def steady(call: Callable, args: tuple, wait: Callable | None, patience: Patience) -> dict:
-    """Median seconds per call, with the quartiles and how it was measured.
-
-    A few calls go before: in one of them a peer may compile, and the first to come get fresh memory
-    from the system.
-    """
+    """Median seconds per call, with the quartiles and how it was measured."""
     gc.collect()
-    _loop(call, args, wait, WARM)
+    for _ in range(patience.warm):
+        _loop(call, args, wait, 1)
     inner, once = 1, _loop(call, args, wait, 1)
     while once * inner < patience.inner_seconds:  # so many calls that the clock's step is nothing
         inner *= 2

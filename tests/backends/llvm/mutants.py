@@ -24,7 +24,7 @@ MUTANTS = [
     Mutant(LLVM + "places:copy_strided", "i * s, type", "i * t, type", ("copies",)),
     Mutant(LLVM + "lanes:load_lanes", "range(n - 1, -1, -1)", "range(n)", ("backwards",)),
     Mutant(LLVM + "dots:_Product._terms", "axis.b, wide", "1, wide", ("repeated",)),
-    Mutant(LLVM + "contraction:planned", "c // run)", "c)", ("runs",)),
+    Mutant(LLVM + "contraction:planned", "c // run)", "c // run // 2)", ("runs",)),
     Mutant(
         LLVM + "dots:_Product._written", "self._at(at, k, step)", "self._at(at, k, 1)", ("runs",),
     ),
