@@ -54,7 +54,8 @@ def _loop(call: Callable, args: tuple, wait: Callable | None, inner: int) -> flo
 
 def steady(call: Callable, args: tuple, wait: Callable | None, patience: Patience) -> dict:
     """Median seconds per call, with the quartiles and how it was measured."""
-    gc.collect()
+    if patience.warm:
+        gc.collect()  # in a large process that takes seconds
     for _ in range(patience.warm):
         _loop(call, args, wait, 1)
     inner, once = 1, _loop(call, args, wait, 1)
