@@ -38,12 +38,7 @@ def scipy_rules(name: str) -> dict[str, Any]:
     """
 
     def value(xp: Any, *xs: Any, part: int | None = None) -> Any:
-        if name in _PARAMETERS:
-            return _bounded(xp, name, xs, part)
-        if name in _DOUBLE:
-            return _in_double(xp, name, xs, part)
-        found = scipy_function(xp, name)(*xs)
-        return found if part is None else found[part]
+        return (_bounded if name in _PARAMETERS else _computed)(xp, name, xs, part)
 
     def type(*avals: Aval, part: int | None = None) -> Aval:
         from scipy import special
@@ -62,6 +57,13 @@ def scipy_rules(name: str) -> dict[str, Any]:
     return {"type": type, "value": value}
 
 
+def _computed(xp: Any, name: str, xs: Any, part: int | None) -> Any:
+    if name in _DOUBLE:
+        return _in_double(xp, name, xs, part)
+    found = scipy_function(xp, name)(*xs)
+    return found if part is None else found[part]
+
+
 def _bounded(xp: Any, name: str, xs: Any, part: int | None) -> Any:
     """Where all that is no argument x is small enough; elsewhere NaN."""
     parameters = xs if name in ("pro_cv", "obl_cv") else xs[:-1]
@@ -72,11 +74,7 @@ def _bounded(xp: Any, name: str, xs: Any, part: int | None) -> Any:
         dtypes = [getattr(x, "dtype", None) for x in xs]
         xs = [np.where(safe, x, 1) for x in xs]
         xs = [x if d is None else x.astype(d) for x, d in zip(xs, dtypes, strict=True)]
-    if name in _DOUBLE:
-        found = _in_double(xp, name, xs, part)
-    else:
-        found = scipy_function(xp, name)(*xs)
-        found = found if part is None else found[part]
+    found = _computed(xp, name, xs, part)
     return found if np.all(safe) else np.where(safe, found, found.dtype.type(np.nan))
 
 

@@ -53,9 +53,9 @@ def with_limits(
     who = state.met
     if not who and not state.tied:
         return found
-    if any(namespace(x) is not np for x in values) or effects(whole):
-        return _checked(found, who, [who or None])
     lost = [_lost(x) if who else None for x in found]
+    if any(namespace(x) is not np for x in values) or effects(whole):
+        return _checked(found, who, lost)
     doubtful = _marked(outs) if state.tied else lost
     limits = _limits(lambda: run_by_numpy(whole, values), doubtful)
     return _checked(
@@ -95,10 +95,11 @@ def met_multiple_values(found: Sequence[Any]) -> bool:
 
 def _lost(x: Any) -> Any:
     """Where an output is not a number, or None."""
-    x = np.asarray(x)
+    xp = namespace(x)
+    x = xp.asarray(x)
     if x.dtype.kind not in "fc":
         return None
-    on = np.isnan(x)
+    on = xp.isnan(x)
     return on if on.any() else None
 
 

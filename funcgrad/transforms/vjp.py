@@ -117,7 +117,8 @@ class _Split:
             return apply(jaxpr, values)
         program = self.traced.jaxpr(self.traced.outs)
         active = self.active + (False,) * (len(program.invars) - len(self.active))
-        return applied(jaxpr, values, whole(program, active), [*self.traced.trace.inputs, *given])
+        full = program.derive((whole.__name__, active), lambda: whole(program, active))
+        return applied(jaxpr, values, full, [*self.traced.trace.inputs, *given])
 
     def _programs(self, traced: Traced, outs: Any, n: int) -> Any:
         jaxpr = traced.jaxpr(outs)

@@ -346,6 +346,20 @@ def test_effects_happen_once(capfd):
     assert capfd.readouterr().out.count("here") == 1
 
 
+def test_effects_beside_columns_that_are_left_out(capfd):
+    """Nothing is lost there, so that nothing has to be a limit."""
+
+    def f(a):
+        v = np.linalg.eigh((a + a.T) / 2).eigenvectors[:, 3]
+        debug.print("here")
+        return v @ C @ v
+
+    a = MATRICES["triple"]
+    wanted = np.sum(grad(f)(a) * D)
+    np.testing.assert_allclose(jvp(f, (a,), (D,))[1], wanted, rtol=1e-10)
+    assert capfd.readouterr().out.count("here") == 2
+
+
 def test_threads_have_limits_of_their_own():
     wrong, wanted = [], grad(by_formula)(MATRICES["pairs"])
 
