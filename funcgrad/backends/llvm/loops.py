@@ -14,11 +14,10 @@ from funcgrad.backends.llvm.handler import Handler
 from funcgrad.backends.llvm.ir import Local, Value, vector
 from funcgrad.backends.llvm.lanes import load_lanes, store_lanes
 from funcgrad.backends.llvm.places import Memory, copy_view
-from funcgrad.compiler.kernels import Init
 from funcgrad.compiler.simplify import simplify
-from funcgrad.compiler.views import View, whole
+from funcgrad.compiler.views import whole
 from funcgrad.ir.avals import array_aval
-from funcgrad.ir.jaxpr import Eqn, Jaxpr, Var
+from funcgrad.ir.jaxpr import Jaxpr, Var
 
 __all__ = ["HANDLERS"]
 
@@ -115,27 +114,8 @@ class Carry:
 
 
 def _in_place(child: Any, inner: Var, out: Any) -> list[Var] | None:
-    """The targets of a chain of placements that begins with the carried value itself, or None.
-
-    Each step must be the last reader of the value before it.
-    """
-    schedule, last = child.schedule, child.last
-    begins: dict[Any, Any] = {}
-    for k, step in enumerate(schedule.steps):
-        if isinstance(step, Init):
-            begins[step.target] = (k, step.start)
-        elif isinstance(step, Eqn) and step.prim.name == "scatter":
-            begins[step.outvars[0]] = (k, schedule.stored(step.invars[0]))
-    chain: list[Var] = []
-    root = out
-    while root in begins:
-        k, start = begins[root]
-        chain.append(root)
-        if not (isinstance(start, View) and start.is_whole):
-            return None
-        root = start.root
-        if last.get(root) != k or root in schedule.outs:
-            return None
+    """The chain of values that are written onto the carried one itself, or None."""
+    *chain, root = child.chain(out)
     return chain if root is inner and chain else None
 
 

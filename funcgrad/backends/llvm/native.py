@@ -53,7 +53,9 @@ def run_into(scope: Scope, jaxpr: Jaxpr, pointers: list[Value]) -> None:
     f = scope.f
     for v, pointer in zip(scope.schedule.outs, pointers, strict=True):
         if v.__class__ is Var and not scope.small(v):
-            scope.destination[v] = Memory(pointer, streams=_on_lines(f, pointer, v))
+            place = Memory(pointer, streams=_on_lines(f, pointer, v))
+            for x in scope.chain(v):
+                scope.destination[x] = place
     scope.run()
     for raw, v, pointer in zip(jaxpr.outvars, scope.schedule.outs, pointers, strict=True):
         if v.__class__ is not Var or scope.small(v):

@@ -6,6 +6,7 @@ an output's, or a place in the program's arena that is handed on as soon as nobo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 from typing import Any
 
@@ -45,6 +46,9 @@ _KERNEL = {
     "iota", "full", "eye", "embed", "put", "add_at", "pad", "concatenate", "reshape", "transpose",
     "broadcast_to", "index", "flip",
 }  # fmt: skip
+
+
+_ONTO = {"scatter", "dot_onto", "dot_into"}  # the first operand is what the result begins as
 
 
 def why_not(eqn: Eqn) -> str | None:
@@ -111,6 +115,16 @@ class Scope:
             for root in self.schedule.reads(step):
                 self.last[root] = k
         self.kept = {v for v in self.schedule.outs if v.__class__ is Var}
+        self.begins = dict(self._begins())
+        self.products: list[Any] = []  # made, and not yet called
+
+    def _begins(self) -> Iterator[tuple[Var, tuple[int, Any]]]:
+        """What is written onto another value: in which step, and that value's view."""
+        for k, step in enumerate(self.schedule.steps):
+            if isinstance(step, Init):
+                yield step.target, (k, step.start)
+            elif isinstance(step, Eqn) and step.prim.name in _ONTO:
+                yield step.outvars[0], (k, self.schedule.stored(step.invars[0]))
 
     # -- values ------------------------------------------------------------------------------------
 
@@ -210,23 +224,63 @@ class Scope:
         """The elements of a view, in order, to memory."""
         copy_view(self.f, self.memory(view.root), view, target)
 
+    def chain(self, out: Any) -> list[Any]:
+        """``out``, the value that it is written onto, what that one is written onto, and so on:
+        each is read by the next alone, so that all can lie in one place."""
+        chain = [out]
+        while out in self.begins:
+            k, start = self.begins[out]
+            if not (isinstance(start, View) and start.is_whole):
+                break
+            root = start.root
+            alone = self.last.get(root) == k and root not in self.kept
+            if not alone or root.aval.dtype != out.aval.dtype:
+                break
+            chain.append(root)
+            out = root
+        return chain
+
     # -- steps --------------------------------------------------------------------------------
 
     def run(self) -> None:
-        for k, step in enumerate(self.schedule.steps):
-            self.now = k
+        for row in self._rows():
             self._temporaries: list[int] = []
-            if isinstance(step, Nest):
-                self._nest(step)
-            elif isinstance(step, Init):
-                self._init(step)
-            elif isinstance(step, Place):
-                self._place(step)
-            else:
-                self._equation(step)
+            self.arranged: dict[Any, Any] = {}  # copies of operands that this row has made
+            for k, step in row:
+                self.now = k
+                self._step(step)
+            self.settle()
             for offset in self._temporaries:
                 self.program.plan.give(offset)
-            self._free(k, step)
+            for k, step in row:
+                self._free(k, step)
+
+    def _rows(self) -> Iterator[list[tuple[int, Any]]]:
+        """The steps one by one, but products that can be done together in one row."""
+        row: list[tuple[int, Any]] = []
+        for k, step in enumerate(self.schedule.steps):
+            if row and not dots.goes_on(self, [x for _, x in row], step):
+                yield row
+                row = []
+            row.append((k, step))
+        if row:
+            yield row
+
+    def settle(self) -> None:
+        """Call the products that are still to be called."""
+        products, self.products = self.products, []
+        if products:
+            dots.called(self.f, products)
+
+    def _step(self, step: Any) -> None:
+        if isinstance(step, Nest):
+            self._nest(step)
+        elif isinstance(step, Init):
+            self._init(step)
+        elif isinstance(step, Place):
+            self._place(step)
+        else:
+            self._equation(step)
 
     def _free(self, k: int, step: Any) -> None:
         made: Any = step.outvars if isinstance(step, Eqn) else ()
@@ -266,6 +320,7 @@ class Scope:
             pointer, number = self.allocate(target), start.root
             fill(self.f, pointer, target.aval, number.value, number.aval.dtype)
         elif not self._taken_over(start, target):
+            self.settle()
             self.copy(start, self.allocate(target))
         return self.memory(target)
 

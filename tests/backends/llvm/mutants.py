@@ -23,10 +23,10 @@ MUTANTS = [
     # where things lie
     Mutant(LLVM + "places:copy_strided", "i * s, type", "i * t, type", ("copies",)),
     Mutant(LLVM + "lanes:load_lanes", "range(n - 1, -1, -1)", "range(n)", ("backwards",)),
-    Mutant(LLVM + "dots:_Product._terms", "axis.b, wide", "1, wide", ("repeated",)),
+    Mutant(LLVM + "product:Product._terms", "axis.b, wide", "1, wide", ("repeated",)),
     Mutant(LLVM + "contraction:planned", "c // run)", "c // run // 2)", ("runs",)),
     Mutant(
-        LLVM + "dots:_Product._written", "self._at(at, k, step)", "self._at(at, k, 1)", ("runs",),
+        LLVM + "product:Product._written", "self._at(at, k, step)", "self._at(at, k, 1)", ("runs",),
     ),
     Mutant(
         LLVM + "gather:checked", "index + extent, index)", "index + (extent - 1), index)",
@@ -38,10 +38,14 @@ MUTANTS = [
         ("branches",),
     ),
     Mutant(LLVM + "loops:Carry.advance", "self.turns.set(self.next)", "pass", ("carries",)),
+    Mutant(LLVM + "scope:Scope.chain", "self.last.get(root) == k and", "", ("in_place",)),
+    # products in a row
     Mutant(
-        LLVM + "loops:_in_place", "last.get(root) != k or root in schedule.outs", "False",
-        ("in_place",),
+        LLVM + "dots:goes_on", "written.isdisjoint(root(v) for v in step.invars[-2:])", "True",
+        ("reads a result",),
     ),
+    Mutant(LLVM + "dots:goes_on", "root(v) in read", "False", ("reads what is written over",)),
+    Mutant(LLVM + "scope:Scope.begun_as", "self.settle()", "pass", ("begins as a copy",)),
     # numbers
     Mutant(
         LLVM + "quotient:_by_steps", "q.is_nan().select(first, q)", "q", ("quotients",),

@@ -1,11 +1,14 @@
-"""Products whose sums run over several axes, some of them beyond the cache."""
+"""Products whose sums run over several axes, and products in a row, done block by block."""
 
 import numpy as np
 import pytest
 
+import funcgrad as fg
 from funcgrad import jit
-from funcgrad.backends.llvm import dots
+from funcgrad.backends.llvm import dots, product
 from funcgrad.backends.llvm.machine import available
+from funcgrad.ops.indexing import ALL, add_at
+from funcgrad.tree import leaves as tree_leaves
 
 pytestmark = pytest.mark.skipif(available() is not None, reason=str(available()))
 RNG = np.random.default_rng(9)
@@ -27,11 +30,11 @@ def test_sums_over_several_axes(name, adds, dtype, monkeypatch):
     a, b, c, d = (RNG.normal(size=s).astype(dtype) for s in (*shapes, *shapes))
     split = []
 
-    def noted(product, original=dots._Product._split):
-        split.append(original(product))
+    def noted(made, original=product.Product._split):
+        split.append(original(made))
         return split[-1]
 
-    monkeypatch.setattr(dots._Product, "_split", noted)
+    monkeypatch.setattr(product.Product, "_split", noted)
 
     def f(a, b, c, d):
         return np.einsum(text, a, b) + np.einsum(text, c, d) if adds else np.einsum(text, a, b)
@@ -42,3 +45,71 @@ def test_sums_over_several_axes(name, adds, dtype, monkeypatch):
     tolerance = 1e-12 if dtype == np.float64 else 3e-4
     np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance * wanted.std())
     assert any(split) == (name != "small")
+
+
+# -- products in a row ---------------------------------------------------------------------------
+
+
+def layer(x, w):
+    """Every window adds to the same result; backwards, windows overlap."""
+    return sum(np.einsum("bxcpq,cdqr->bxdpr", x[:, i : i + 4], w[i]) for i in range(3))
+
+
+def layer_slopes(x, w):
+    return fg.grad(lambda x, w: np.sum(layer(x, w) ** 2), (0, 1))(x, w)
+
+
+def reads_a_result(a, b, c):
+    """The second product reads blocks of the first that are made last."""
+    first = np.einsum("bij,bjk->bik", a, b)
+    return first, np.einsum("bik,bkl->bil", first[::-1], c)
+
+
+def reads_what_is_written_over(a, b, c):
+    """The first product reads blocks that the second adds to before."""
+    x = np.sin(c)
+    first = np.einsum("bij,bjk->bik", x[::-1], c)
+    term = np.einsum("bij,bjk->bik", a[:, 1:], b)
+    return first, add_at(x, term, items=(ALL, (1, 6, None)))
+
+
+def begins_as_a_copy(a, b, c):
+    """The first result is wanted, and the second begins as its copy."""
+    first = np.einsum("bij,bjk->bik", a, b)
+    term = np.einsum("bij,bjk->bik", b[:, :3], c)
+    return first, add_at(first, term, items=(ALL, (0, 3, None)))
+
+
+def several_alike(a, b, c):
+    """Products of equal loops that share operands."""
+    return np.einsum("bij,bjk->bik", a, b), np.einsum("bij,bjk->bik", b, c)
+
+
+CUBES = [RNG.normal(size=(5, 6, 6)) for _ in range(3)]
+LAYER = [RNG.normal(size=(3, 6, 3, 4, 4)), RNG.normal(size=(3, 3, 5, 4, 4))]
+ROWS = {
+    "windows": (layer, LAYER),
+    "slopes of windows": (layer_slopes, LAYER),
+    "reads a result": (reads_a_result, CUBES),
+    "reads what is written over": (reads_what_is_written_over, CUBES),
+    "begins as a copy": (begins_as_a_copy, CUBES),
+    "several alike": (several_alike, CUBES),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_products_in_a_row(name, monkeypatch):
+    f, args = ROWS[name]
+    blocks = []
+
+    def noted(made, i, original=product.Product.block):
+        blocks.append(made)
+        return original(made, i)
+
+    monkeypatch.setattr(dots, "_HELD", 0)
+    monkeypatch.setattr(product.Product, "block", noted)
+    found = jit(f, backend="llvm")(*args)
+    wanted = jit(f, backend="numpy")(*args)
+    for x, y in zip(tree_leaves(found), tree_leaves(wanted), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12)
+    assert bool(blocks) == (not name.startswith(("reads", "begins")))
