@@ -28,6 +28,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--markdown", metavar="OUT", type=Path, help="also write the report to this file")
     add("--core", type=int, help="the core to stay on; default: the last one allowed")
     add("--threads", type=int, default=1, help="threads, on as many cores; default: %(default)s")
+    add("--rounds", type=int, default=1,
+        help="measure every cell so often, in turn with the others, and take the quickest median: "
+        "for machines with neighbours; default: %(default)s")  # fmt: skip
     add("--timeout", type=float, default=900.0, help="seconds per cell; default: %(default)g")
     return parser.parse_args(argv)
 
@@ -61,6 +64,7 @@ def settings_from(args: argparse.Namespace) -> runner.Settings:
         cores=cores(args.core, args.threads),
         threads=args.threads,
         timeout=args.timeout,
+        rounds=args.rounds,
     )
 
 
@@ -77,7 +81,8 @@ def about(settings: runner.Settings, cells: list[dict], absent: dict[str, str]) 
         "* PyTorch is measured eager, without torch.compile, by its fastest idiom; autograd has no",
         "  jit; JAX computes in float64 like everybody.",
         f"* Scale: {settings.scale}. Every cell ran in a fresh process, its inputs already in the",
-        "  peer's own arrays; imports are not in the first call. Medians of many repeats.",
+        "  peer's own arrays; imports are not in the first call. Medians of many repeats"
+        + (f"; the quickest of {settings.rounds} rounds." if settings.rounds > 1 else "."),
         "* In brackets: times the best peer's time in that column (a peer without a jit competes",
         "  in the jitted column with its un-jitted time). Results were compared first; `off by`",
         "  is the largest difference to NumPy by hand, over the largest number in that array.",

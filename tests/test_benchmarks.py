@@ -296,6 +296,27 @@ def test_a_cell_runs_in_its_own_process():
     assert float(cells[0]["agrees"]) == 0.0
 
 
+def test_the_quickest_round_counts(monkeypatch):
+    """Peers take turns, so that a neighbour's load does not fall on one of them."""
+    times = iter([4.0, 2.0, 3.0])
+    asked = []
+
+    def measure(request, settings, folder):
+        asked.append((request["peer"], request["mode"]))
+        if request["mode"] == "jitted":
+            return {"status": "none", "reason": "no jit"}
+        now = next(times)
+        steady = {"seconds": now}
+        return {"status": "ok", "first": now, "firsts": [now], "steady": steady, "arrays": []}
+
+    monkeypatch.setattr(runner, "measure", measure)
+    settings = runner.Settings(scale="tiny", peers=(BY_HAND,), rounds=3)
+    workload = workloads.load("rosenbrock")
+    cells = runner.run_case("rosenbrock", workload, workload.CASES[0], settings, {})
+    assert asked == [(BY_HAND, "unjitted"), (BY_HAND, "jitted"), *[(BY_HAND, "unjitted")] * 2]
+    assert (cells[0]["steady"]["seconds"], cells[0]["first"]) == (2.0, 3.0)
+
+
 def test_a_failing_worker_is_a_fault(tmp_path):
     request = {"workload": "no such", "peer": BY_HAND, "cores": [], "scale": "tiny", "threads": 1}
     request |= {
