@@ -2,7 +2,8 @@
 
 A store into a cache reads the line first; one that fills whole lines can go straight to memory
 (x86's non-temporal stores), a third less traffic. Processors fetch ahead by themselves, but not
-beyond the page they are in; a row of a large array often begins with a new one.
+beyond the page they are in; a row of a large array often begins with a new one. The stage that
+computes longest asks for rows to come, so that memory is busy while the processor is.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from funcgrad.ir.jaxpr import Var
 __all__ = ["FAR", "fetch", "read_back", "rows_to_fetch", "streams"]
 
 FAR = 1 << 22  # bytes of such an array
+_AHEAD = 8192  # bytes on their way: memory answers late, and the nearest cache is small
 _PREFETCH = "@llvm.prefetch.p0"
 
 
@@ -57,10 +59,11 @@ def rows_to_fetch(writer: Any) -> list[View]:
 
 
 def fetch(writer: Any, view: View) -> None:
-    """Ask for the elements of the next row that lie beside the current ones."""
+    """Ask for the elements of a row to come that lie beside the current ones."""
     f, dtype = writer.f, view.root.aval.dtype
     step = writer._along(strides_of(view))[(writer.n_outer or 0) - 1]
-    start = f.at(writer._address(view), step, memory_type(dtype))
+    rows = max(1, _AHEAD // (abs(step) * dtype.itemsize * len(writer.fetched)))
+    start = f.at(writer._address(view), rows * step, memory_type(dtype))
     f.module.declare(_PREFETCH, f"declare void {_PREFETCH}(ptr, i32, i32, i32)")
     for k in range(0, writer.lanes * dtype.itemsize, LINE):
         f.do(f"call void {_PREFETCH}({f.at(start, k)!r}, i32 0, i32 3, i32 1)")

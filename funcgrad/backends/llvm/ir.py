@@ -133,9 +133,13 @@ class Value:
     def ge(self, y: Any) -> Value:
         return self.compare("ge", y)
 
-    def is_nan(self) -> Value:
+    def unordered(self, y: Value) -> Value:
+        """Whether one of the two is NaN."""
         out = vector("i1", lanes(self.type))
-        return self.f.op(f"fcmp uno {self.type} {self.name}, {self.name}", out)
+        return self.f.op(f"fcmp uno {self.type} {self.name}, {y.name}", out)
+
+    def is_nan(self) -> Value:
+        return self.unordered(self)
 
     def select(self, yes: Any, no: Any) -> Value:
         """``yes`` where this truth value holds, else ``no``; one of the two has a type."""

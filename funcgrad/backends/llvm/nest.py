@@ -24,7 +24,7 @@ from funcgrad.backends.llvm.elements import (
 )
 from funcgrad.backends.llvm.far import fetch, rows_to_fetch, streams
 from funcgrad.backends.llvm.gather import gathered
-from funcgrad.backends.llvm.ir import Function, Local, Module, Value, lanes, vector
+from funcgrad.backends.llvm.ir import Function, Module, Value, lanes, vector
 from funcgrad.backends.llvm.lanes import (
     counting,
     load_lanes,
@@ -35,7 +35,7 @@ from funcgrad.backends.llvm.lanes import (
 )
 from funcgrad.backends.llvm.pieced import pieced
 from funcgrad.backends.llvm.quotient import by_one
-from funcgrad.backends.llvm.reduce import combine, folded
+from funcgrad.backends.llvm.reduce import Running, combine, folded, running
 from funcgrad.backends.llvm.walk import Walk
 from funcgrad.compiler.kernels import REDUCTIONS, Nest, Place, Schedule
 from funcgrad.compiler.nests import identity
@@ -60,7 +60,7 @@ class NestWriter(Walk):
         self.memo: dict[Any, Any] = {}
         self.streamed: set[Any] = set()  # results that go past the caches
         self.in_step = False  # whether vectors begin at multiples of their length
-        self.fetched: list[View] = []  # what of the next row is fetched meanwhile
+        self.fetched: list[View] = []  # what of rows to come is fetched meanwhile
 
     # -- the function ------------------------------------------------------------------------------
 
@@ -73,7 +73,7 @@ class NestWriter(Walk):
         self.place = dict(zip(self.arguments, given, strict=True))
         self.row_memo: dict[Any, Value] = {}
         self.scratch = {v: self._buffer(v) for v in self.crossing}
-        self.sums: dict[Any, Local] = {}
+        self.sums: dict[Any, Running] = {}
         for k in range(len(self.nest.stages)):
             self.sums |= self._accumulators(k, "full")
         self.index: list[Any] = [None] * len(self.extents)
@@ -82,8 +82,7 @@ class NestWriter(Walk):
         else:
             self._elements(0, 0)
         for v, slot in self.sums.items():
-            total = folded(f, slot.get(), self._op(v), v.aval.dtype)
-            self._store(total, self.place[v], v.aval.dtype)
+            self._store(slot.total(), self.place[v], v.aval.dtype)
         if self.streamed:
             f.do("fence seq_cst")  # other threads, told that this is done, have to see it all
         f.ret()
@@ -101,13 +100,14 @@ class NestWriter(Walk):
         n = prod(self.extents[self.n_outer or 0 :])
         return self.f.alloca(memory_type(v.aval.dtype), n)
 
-    def _accumulators(self, stage: int, kind: str) -> dict[Any, Local]:
-        """The vectors that the sums of one stage are gathered in."""
+    def _accumulators(self, stage: int, kind: str) -> dict[Any, Running]:
+        """What the reductions of one stage are gathered in."""
         made = {}
         for item in self.nest.stages[stage]:
             if isinstance(item, Eqn) and self.kinds[v := item.outvars[0]] == kind:
-                type = vector(register_type(v.aval.dtype) or "", self.widths[stage])
-                made[v] = Local(self.f, type, identity(item.prim.name, v.aval.dtype))
+                made[v] = running(
+                    self.f, item.prim.name, v.aval.dtype, self.widths[stage], self.vector_bits
+                )
         return made
 
     # -- rows --------------------------------------------------------------------------------------
@@ -126,17 +126,16 @@ class NestWriter(Walk):
     def _row(self) -> None:
         self.row_memo = {}
         self.row_sums = {}
-        last = max(k for k, stage in enumerate(self.nest.stages) if stage and not k % 2)
+        longest = self.longest()
         for k, stage in enumerate(self.nest.stages):
             if k % 2:
                 self._row_stage(stage)
                 continue
-            self.fetched = rows_to_fetch(self) if k == last else []
+            self.fetched = rows_to_fetch(self) if k == longest else []
             self.row_sums = self._accumulators(k, "row")
             self._elements(k, self.n_outer or 0)
             for v, slot in self.row_sums.items():
-                found = folded(self.f, slot.get(), self._op(v), v.aval.dtype)
-                self.row_memo[v] = found
+                found = self.row_memo[v] = slot.total()
                 if v in self.stored:
                     self._store(found, self._address(whole(v)), v.aval.dtype)
 
@@ -260,7 +259,7 @@ class NestWriter(Walk):
             found = mask(self.f, keep).select(found, self.f.lift(nothing, found.type))
         if self.lanes != self.width:
             found = widened(found, self.width, nothing)
-        slot.set(combine(name, slot.get(), found, dtype))
+        slot.add(found)
 
     def _accumulated(self, item: Eqn, found: Value) -> None:
         """Into the array of results, element by element; along the last axis as one number."""

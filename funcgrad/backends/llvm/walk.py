@@ -20,15 +20,21 @@ class Walk(walk.Walk):
     def __init__(self, schedule: Schedule, nest: Nest, vector_bits: int):
         super().__init__(schedule, nest)
         self.vector_bits = vector_bits
-        self.work = sum(map(_work, self.nest.items))  # cheap operations on each element
-        self.widths = [self._width(stage) for stage in self.nest.stages]
+        self.works = [sum(map(_work, stage)) for stage in self.nest.stages]  # cheap operations
+        self.work = sum(self.works)
+        self.widths = [self._width(*each) for each in zip(nest.stages, self.works, strict=True)]
         self.width = self.widths[0]
 
-    def _width(self, stage: list[Any]) -> int:
+    def longest(self) -> int:
+        """The stage that takes an element longest; the last of equals."""
+        stages = range(0, len(self.works), 2)
+        return max(stages, key=lambda k: (self.works[k], k))
+
+    def _width(self, stage: list[Any], work: int) -> int:
         """Numbers in a vector: as many of the widest as a register holds; more for light work, so
         that sums do not wait for each other."""
         n = max(1, self.vector_bits // max(map(_bits, stage), default=8))
-        if sum(map(_work, stage)) <= _LIGHT:
+        if work <= _LIGHT:
             made = [v for item in stage if item.__class__ is not Place for v in item.outvars]
             n *= 4 if any(self.kinds[v] in ("full", "row") for v in made) else 2
         return min(n, powers(self.extents[-1])[0])

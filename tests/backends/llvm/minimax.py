@@ -80,8 +80,15 @@ BOTH = {"double": 58, "float": 28}
 SHORT = {"double": 55, "float": 26}
 identity = lambda z: z
 FITS = {
-    # e^r = 1 + r + r² exp(r); 2^r = 1 + r exp2(r)
-    "exp": Fit(lambda r: (mp.expm1(r) - r) / r**2, identity, -mp.log(2) / 2, mp.log(2) / 2, SHORT),
+    # e^r = 1 + r + r² exp(r), weighed by r² but for small r, whose first coefficient is to be near
+    # 1/2 also for e^r - 1; 2^r = 1 + r exp2(r)
+    "exp": Fit(
+        lambda r: (mp.expm1(r) - r) / r**2,
+        lambda r: abs(r) * (abs(r) + mpf("0.02")),
+        -mp.log(2) / 2,
+        mp.log(2) / 2,
+        SHORT,
+    ),
     "exp2": Fit(lambda r: mp.expm1(r * mp.log(2)) / r, identity, mpf(-0.5), mpf(0.5), SHORT),
     # the same in doubles that are to be rounded to floats
     "exp2_single": Fit(

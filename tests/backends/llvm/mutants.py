@@ -14,6 +14,8 @@ MUTANTS = [
     Mutant(NESTS + "identity", "-math.inf if least else math.inf", "0.0", ("extremes",)),
     Mutant(NESTS + "identity", "return 1", "return 0", ("products",)),
     Mutant(LLVM + "reduce:folded", "half + k < n else k", "half + k < n - 1 else k", ("sums",)),
+    Mutant(LLVM + "reduce:_Extreme.add", "parts[1::2]", "parts[::2]", ("a NaN",)),
+    Mutant(LLVM + "reduce:_Extreme.total", "met.select(nan, best)", "best", ("a NaN",)),
     # the end of an axis that is no multiple of a vector
     Mutant(
         LLVM + "nest:NestWriter._rest", "start - back)", "start - back - 1)", ("elements",),

@@ -46,6 +46,7 @@ def image_slope(x, w):
 
 PROGRAMS = {
     "extremes": (lambda m: (np.max(-m * m, axis=1), np.min(m * m + 1.0)), [M]),
+    "a NaN": (lambda x: np.max(x), [np.append(np.ones(383), np.nan)]),
     "products": (lambda m: (np.prod(m, axis=1), np.prod(np.cos(m[:, :5]), axis=1)), [M]),
     "sums": (lambda x, m: (np.sum(np.sin(x)), np.sum(m * m, axis=1)), [V, M]),
     "elements": (lambda x: np.sin(x) * x, [V]),

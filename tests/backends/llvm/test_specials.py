@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from funcgrad import jit
+from funcgrad.backends.llvm.machine import machine
 from tests import laws
 from tests.backends.llvm.natively import natively, needed, refusal
 from tests.backends.llvm.test_programs_native import written
@@ -233,3 +234,27 @@ def test_python_integers_that_do_not_fit():
     with pytest.raises(OverflowError):
         g(np.arange(3), 2**70)
     assert g(np.arange(3), 3).tolist() == [0, 3, 6]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("bits", [128, 256, 512])
+@pytest.mark.parametrize("n", [3, 16, 37, 96])
+def test_extremes_keep_nan_from_every_place(n, bits, dtype, monkeypatch):
+    """One NaN in every place of a row in turn; rows with infinities, and of nothing else."""
+    if bits > machine().vector_bits:
+        pytest.skip(f"vectors of {bits} bits")
+    monkeypatch.setattr(machine(), "vector_bits", bits)
+    x = np.random.default_rng(n).normal(size=(2 * n + 4, n)).astype(dtype)
+    for k in range(n):
+        x[k, k] = np.nan
+        x[n + k, k] = np.inf if k % 2 else -np.inf
+    x[-1], x[-2], x[-3], x[-4] = np.nan, np.inf, -np.inf, -0.0
+
+    def f(x):
+        top, low = np.max(x, axis=1, keepdims=True), np.min(x, axis=1, keepdims=True)
+        return x - top, x - low, np.max(x), np.max(x[n:-1]), np.min(x[n:-1])
+
+    with np.errstate(invalid="ignore"):
+        for found, wanted in zip(jit(f, backend="llvm")(x), f(x), strict=True):
+            np.testing.assert_array_equal(found, wanted)
+            assert found.dtype == dtype
