@@ -6,7 +6,9 @@ import pytest
 from funcgrad import config, grad, jit, vmap
 from funcgrad.errors import DegenerateError, NotTraceableError, ShapeError
 from funcgrad.ops.families import ops
+from funcgrad.test_util import check_grads
 from funcgrad.trace.dispatch import functions
+from tests import laws
 from tests.test_products import agrees
 
 RNG = np.random.default_rng(5)
@@ -277,3 +279,57 @@ def test_only_one_triangle_is_read():
     """NumPy's cholesky does not look at the upper triangle, so the gradient there is zero."""
     slope = grad(lambda a: np.sum(np.linalg.cholesky(a)))(SPD)
     np.testing.assert_array_equal(np.triu(slope, 1), 0.0)
+
+
+# -- what is known to be triangular ----------------------------------------------------------------
+
+
+def prims(f, *args):
+    return [eqn.prim.name for eqn in laws.captured(lambda *xs: (f(*xs),), args)[0].eqns]
+
+
+FACTOR_SOLVES = {
+    "lower": lambda a, b: np.linalg.solve(np.linalg.cholesky(a), b),
+    "transposed": lambda a, b: np.linalg.solve(np.linalg.cholesky(a).T, b),
+    "swapped": lambda a, b: np.linalg.solve(np.swapaxes(np.linalg.cholesky(a), -1, -2), b),
+    "upper": lambda a, b: np.linalg.solve(np.linalg.cholesky(a, upper=True), b),
+    "twice": lambda a, b: np.linalg.solve(np.linalg.cholesky(a).T.T, b),
+}
+
+
+@pytest.mark.parametrize("name", FACTOR_SOLVES)
+@pytest.mark.parametrize("columns", [None, 3])
+def test_cholesky_factors_are_solved_as_triangles(name, columns):
+    """NumPy has no solver for triangles; a program sees which matrices are such."""
+    f = FACTOR_SOLVES[name]
+    b = np.random.default_rng(3).normal(size=(len(SPD),) + ((columns,) if columns else ()))
+    assert "solve" not in prims(f, SPD, b)
+    assert "triangular_solve" in prims(f, SPD, b)
+    np.testing.assert_allclose(jit(f)(SPD, b), f(SPD, b), rtol=1e-12)
+    check_grads(lambda a, b: f(a @ a.T, b), (SPD, b), order=2)
+    batch = np.stack([SPD, 2.0 * SPD])
+    found = vmap(f, (0, None))(batch, b)
+    np.testing.assert_allclose(found, [f(a, b) for a in batch], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda a, b: np.linalg.solve(a, b),
+        lambda a, b: np.linalg.solve(2.0 * np.linalg.cholesky(a), b),
+        lambda a, b: np.linalg.solve(np.linalg.cholesky(a)[::-1], b),
+    ],
+)
+def test_other_matrices_are_solved_by_factors(f):
+    b = np.ones(len(SPD))
+    assert "triangular_solve" not in prims(f, SPD, b)
+    np.testing.assert_allclose(jit(f)(SPD, b), f(SPD, b), rtol=1e-12)
+
+
+def test_a_factor_from_outside_is_any_matrix():
+    factor, b = np.linalg.cholesky(SPD), np.ones(len(SPD))
+    assert "triangular_solve" not in prims(lambda b: np.linalg.solve(factor, b), b)
+    stacked = np.stack([SPD, SPD + np.eye(len(SPD))])
+    both = lambda a, b: np.linalg.solve(np.linalg.cholesky(a), b)
+    wanted = np.linalg.solve(np.linalg.cholesky(stacked), b[:, None])
+    np.testing.assert_allclose(jit(both)(stacked, b[:, None]), wanted, rtol=1e-12)

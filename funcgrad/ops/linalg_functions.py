@@ -13,6 +13,7 @@ from funcgrad.ops import decompositions, linalg, matrix_functions
 from funcgrad.ops import elementwise as e
 from funcgrad.ops.families import ops
 from funcgrad.ops.functions.common import axis_of, covers
+from funcgrad.ops.matrices import cholesky_factor
 from funcgrad.ops.matrices import hermitian as mirrored
 from funcgrad.ops.norms import norm
 from funcgrad.ops.products import adjoint, array, matmul
@@ -35,14 +36,23 @@ def slogdet(a: Any) -> Any:
 
 @covers(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
-    """A vector b is one column; otherwise b holds columns, as in NumPy 2."""
+    """A vector b is one column; otherwise b holds columns, as in NumPy 2. NumPy has no solver for
+    triangular matrices: Cholesky factors, also transposed, are seen to be such."""
     a, b = array(a), array(b)
     if len(b.shape) == 1:
         if len(a.shape) >= 2 and a.shape[-1] != b.shape[0]:
             raise ShapeError(f"solve: shapes {a.shape} and {b.shape} do not fit")
-        column = linalg.solve(a, reshape(b, shape=(*b.shape, 1)))
+        column = _solved(a, reshape(b, shape=(*b.shape, 1)))
         return reshape(column, shape=column.shape[:-1])
-    return linalg.solve(a, b)
+    return _solved(a, b)
+
+
+def _solved(a: Any, b: Any) -> Any:
+    found = cholesky_factor(a)
+    if found is None:
+        return linalg.solve(a, b)
+    factor, transposed = found
+    return linalg.triangular_solve(factor, b, lower=True, trans=transposed, unit=False)
 
 
 @covers(np.linalg.tensorsolve)

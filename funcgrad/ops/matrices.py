@@ -12,10 +12,11 @@ from funcgrad.ops import elementwise as e
 from funcgrad.ops.families import known_aval, lead, like, ops, result_dtype
 from funcgrad.ops.products import adjoint
 from funcgrad.ops.shaping import iota
+from funcgrad.trace.core import tracer_types
 
 __all__ = [
-    "alone", "by_name", "diagonal_mask", "each_alone", "hermitian", "keep", "lapack_dtype",
-    "lined", "place", "real_dtype", "same_type", "square", "triangle_mask",
+    "alone", "by_name", "cholesky_factor", "diagonal_mask", "each_alone", "hermitian", "keep",
+    "lapack_dtype", "lined", "place", "real_dtype", "same_type", "square", "triangle_mask",
 ]  # fmt: skip
 
 
@@ -81,6 +82,22 @@ def lined(xs: Any, batched: Any) -> list[Any]:
     """Batched operands whose own axes all have the same rank."""
     ranks = [len(x.shape) - b for x, b in zip(xs, batched, strict=True)]
     return [lead(x, max(ranks)) if b else x for x, b in zip(xs, batched, strict=True)]
+
+
+def cholesky_factor(a: Any) -> tuple[Any, bool] | None:
+    """The lower triangular factor that a traced matrix is, and whether it is that transposed."""
+    transposed = False
+    while a.__class__ in tracer_types:
+        eqn = a._trace.maker(a._var)
+        if eqn is not None and eqn.prim.name == "cholesky":
+            return a, transposed
+        n = len(a.shape)
+        if eqn is None or eqn.prim.name != "transpose":
+            return None
+        if eqn.params["perm"] != (*range(n - 2), n - 1, n - 2):
+            return None
+        a, transposed = a._trace.handle(eqn.invars[0]), not transposed
+    return None
 
 
 def hermitian(t: Any, lower: bool = True) -> Any:

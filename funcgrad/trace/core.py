@@ -202,6 +202,15 @@ class Trace:
             self.root.grown(node)
         return kept
 
+    def maker(self, var: Var) -> Eqn | None:
+        """The equation of this run that made a variable; None for what came from outside."""
+        node: Node | None = self.node
+        while node is not None:
+            if node.eqn is not None and var in node.eqn.outvars:
+                return node.eqn
+            node = node.parent
+        return None
+
     # -- captures ----------------------------------------------------------------------------
 
     def _capture_tracer(self, x: Any, fresh: list[Any]) -> Any:

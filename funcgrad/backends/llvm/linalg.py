@@ -15,6 +15,7 @@ import numpy as np
 from funcgrad.backends.llvm import maths
 from funcgrad.backends.llvm.arrays import along, over, result, settled
 from funcgrad.backends.llvm.blas import call, letter, number
+from funcgrad.backends.llvm.blocked import factored, substituted
 from funcgrad.backends.llvm.elements import register_type
 from funcgrad.backends.llvm.handler import Handler
 from funcgrad.backends.llvm.ir import Local, Value
@@ -39,8 +40,8 @@ class _Call:
         prefix = "d" if self.type == "double" else "s"
         call(self.module, self.f, prefix + name, *args)
 
-    def size(self, n: int) -> Value:
-        return number(self.f, "i32", n)
+    def size(self, n: Any) -> Value:
+        return number(self.f, "i32", n.cast("trunc", "i32") if isinstance(n, Value) else n)
 
     def checked(self, info: Value) -> None:
         """A positive info means that there is no answer."""
@@ -95,10 +96,9 @@ def _cholesky(s: Any, eqn: Any) -> None:
     target, n = result(s, out), c.n
 
     def one(lead: list[Value]) -> None:
-        matrix, info = c.part(target, out.aval, lead), c.info()
+        matrix = c.part(target, out.aval, lead)
         c.copy(source, view, lead, matrix)
-        c.lapack("potrf", letter(f, "U"), c.size(n), matrix, c.size(n), info)
-        c.checked(info)
+        factored(c, matrix, n)
         with f.loop(0, n) as i, f.loop(i + 1, n) as j:
             f.store(f.const(c.type, 0.0), f.at(matrix, i * n + j, c.type))
 
@@ -112,8 +112,6 @@ def _triangular(s: Any, eqn: Any) -> None:
     left, right = c.operand(a), c.operand(b)
     target, n, k = result(s, out), c.n, b.aval.shape[-1]
     matrix = c.scratch(n, n)
-    uplo, trans = letter(f, "U" if p["lower"] else "L"), letter(f, "T" if p["trans"] else "N")
-    unit = letter(f, "U" if p["unit"] else "N")
 
     def one(lead: list[Value]) -> None:
         found = c.part(target, out.aval, lead)
@@ -124,8 +122,7 @@ def _triangular(s: Any, eqn: Any) -> None:
                 zero = f.load(c.type, f.at(matrix, i * (n + 1), c.type)).eq(0.0)
                 with f.when(zero, likely=False):
                     f.store(f.const("i32", 1), s.program.status)
-        c.lapack("trsm", letter(f, "R"), uplo, trans, unit, c.size(k), c.size(n),
-                 number(f, c.type, 1.0), matrix, c.size(n), found, c.size(k))  # fmt: skip
+        substituted(c, matrix, found, n, k)
 
     c.each(one)
     settled(s, out, target)
