@@ -29,7 +29,7 @@ class Mutant(NamedTuple):
 MUTANTS = [
     # rules
     Mutant(
-        "funcgrad.ops.elementwise:_divide_jvp", "negative(divide(z, y))", "divide(z, y)",
+        "funcgrad.ops.elementwise:_divide_jvp", "negative(multiply(ty, z))", "multiply(ty, z)",
         ("divide",),
     ),
     Mutant(

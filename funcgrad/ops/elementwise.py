@@ -63,10 +63,10 @@ def _multiply_transpose(cts: Any, operands: Any) -> Any:
 
 
 def _divide_jvp(primals: Any, tangents: Any, outs: Any) -> Any:
+    """(tx - ty z) / y: backwards, one quotient ct / y serves both operands."""
     (_, y), (tx, ty), z = primals, tangents, outs[0]
-    left = None if tx is None else divide(tx, y)
-    right = None if ty is None else multiply(ty, negative(divide(z, y)))
-    return (like(total([left, right]), z.aval),)
+    moved = None if ty is None else negative(multiply(ty, z))
+    return (like(divide(total([tx, moved]), y), z.aval),)
 
 
 def _divide_transpose(cts: Any, operands: Any) -> Any:
