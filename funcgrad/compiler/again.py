@@ -9,6 +9,7 @@ from funcgrad.ir.jaxpr import Eqn, Jaxpr, Literal, Var
 
 __all__ = ["Again"]
 
+_SHAPING = {"reshape", "transpose", "broadcast_to"}
 _CHEAP = 3  # operations that are rather done again than kept in memory
 _LOADS = 2
 _FEWER = 16  # times fewer elements: an operand that stays in the cache
@@ -23,6 +24,8 @@ class Again:
         self.schedule = schedule
         self.costs: dict[Var, tuple[int, int]] = {}  # operations, loads
         self.uses = _uses(jaxpr)
+        self.reader = {v: eqn for eqn in jaxpr.eqns for v in eqn.invars if v.__class__ is Var}
+        self.maker = {v: eqn for eqn in jaxpr.eqns for v in eqn.outvars}
 
     def in_pieces(self, eqn: Eqn) -> bool:
         """Whether readers compute the elements of a value that is placed into another: where it
@@ -60,6 +63,8 @@ class Again:
                 cost += 1  # it stays in the cache
             elif (home := s.homes.get(view.root)) is None or not home.slot % 2:
                 loads += 1  # an input, or what some equation of its own has left in memory
+            elif self.waits(eqn, view.root):
+                loads += 1  # it will be in memory when the reader comes
             else:
                 return False  # it has a nest: be in it
         most = _CHEAP if loads else _FREE if self.uses.get(out, 0) == 1 else 2 * _CHEAP
@@ -67,6 +72,26 @@ class Again:
             return False
         self.costs[out] = (cost, loads)
         return True
+
+    def waits(self, eqn: Eqn, root: Var) -> bool:
+        """Whether the one reader of an equation also reads what an equation without a nest makes
+        of a root: later than in the root's nest, and the root is in memory then."""
+        (out,) = eqn.outvars
+        if self.uses.get(out, 0) != 1:
+            return False
+        for v in self.reader[out].invars:
+            made = self._unshaped(v)
+            if made is not None and not self.schedule.rules.fusible(made):
+                if any(self.schedule.view(x).root is root for x in made.invars):
+                    return True
+        return False
+
+    def _unshaped(self, v: Any) -> Eqn | None:
+        """The equation behind a value, and behind its shaping."""
+        made = self.maker.get(v) if v.__class__ is Var else None
+        while made is not None and made.prim.name in _SHAPING:
+            made = self.maker.get(made.invars[0])
+        return made
 
 
 def _uses(jaxpr: Jaxpr) -> dict[Var, int]:

@@ -36,7 +36,8 @@ def describe(schedule: Schedule) -> list[str]:
 
 
 def schedule_of(jaxpr: Jaxpr) -> Schedule | None:
-    """The schedule by which a jaxpr was written, if it was."""
+    """The schedule by which a jaxpr was written, if it was: with its sums of products as such."""
+    jaxpr = jaxpr.derived.get("accumulated", jaxpr)
     for key, found in jaxpr.derived.items():
         if key.__class__ is tuple and key[0] == "schedule":
             return found  # type: ignore[no-any-return]

@@ -106,3 +106,22 @@ def test_long_trees_are_explained():
     (entry,) = g.entries.values()
     assert entry.start.__class__ is not Decide
     assert g.explain().count("is True:") == 1000
+
+
+@NATIVE
+def test_programs_with_products_show_their_nests():
+    """What a reader computes again, since its operand is in memory when the product is done."""
+    w = np.ones((40, 40))
+
+    def f(x):
+        y = np.sin(x)
+        return y * 2.0 + y @ w, np.cos(y)
+
+    g = jit(f)
+    for _ in range(3):
+        found = g(X)
+    for a, b in zip(found, f(X), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-13)
+    lines = [line.strip("# ") for line in g.explain().splitlines()]
+    assert "nest over 30 × 40: sin, cos; keeps y:f64[30,40], f64[30,40]" in lines
+    assert any(line.startswith("nest over 30 × 40: multiply, add") for line in lines)
