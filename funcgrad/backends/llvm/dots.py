@@ -6,6 +6,7 @@ with strides for all of them, so that transposed operands are read where they li
 
 from __future__ import annotations
 
+from itertools import chain
 from math import prod
 from typing import Any
 
@@ -98,14 +99,14 @@ def product(
             order = sum(axes, ()) if i == 0 else by_rows(axes)
             pointers[i], views[i] = _arranged(s, views[i], order)
         plan = planned(eqn, views[0], views[1], steps)
-    out = eqn.outvars[0]
-    start = s.f.at(c, offset, register_type(out.aval.dtype))
-    made = Product(s, plan, out.aval.dtype, pointers, views, start, adds)
-    if made.far and not adds:
-        fill(s.f, c, out.aval, 0, out.aval.dtype)
-        made.adds = True
-    made.touches = [(p.name, bytes_of(v.root.aval)) for p, v in zip(pointers, views, strict=True)]
-    made.touches.append((c.name, bytes_of(out.aval)))
+    aval = eqn.outvars[0].aval
+    type, starts = register_type(aval.dtype), [*(v.offset for v in views), offset]
+    places = [s.f.at(p, start, type) for p, start in zip((*pointers, c), starts, strict=True)]
+    touches = [(p.name, bytes_of(v.root.aval)) for p, v in zip(pointers, views, strict=True)]
+    touches.append((c.name, bytes_of(aval)))
+    made = Product(s, plan, aval.dtype, places, touches, adds)
+    if made.adds and not adds:
+        fill(s.f, c, aval, 0, aval.dtype)
     s.products.append(made)
 
 
@@ -151,17 +152,25 @@ def _is_large(s: Any, step: Any) -> bool:
 def called(f: Any, products: list[Product]) -> None:
     """Call products one after another; where all their memory together leaves the cache, block by
     block of their outermost loops: what one has just used, the next one finds there."""
-    touched: dict[str, int] = {}
-    for x in products:
-        for name, count in x.touches:
-            touched[name] = max(count, touched.get(name, 0))
     extents = {x.loops[0].n if x.loops else 1 for x in products}
-    if len(products) == 1 or sum(touched.values()) <= _HELD or len(extents) > 1 or 1 in extents:
+    held = _total([x.touches for x in products]) <= _HELD
+    if len(products) == 1 or held or len(extents) > 1 or 1 in extents:
         for x in products:
             x.call()
         return
-    with f.loop(0, extents.pop()) as i:
-        called(f, [x.block(i) for x in products])
+    (n,) = extents
+    fits = lambda rounds: _total([x.touched_by(rounds) for x in products]) <= _HELD
+    rounds = max((r for r in range(1, n // 2 + 1) if n % r == 0 and fits(r)), default=1)
+    with f.loop(0, n, rounds) as i:
+        called(f, [x.block(i, rounds) for x in products])
+
+
+def _total(touches: list[list[tuple[str, int]]]) -> int:
+    """The bytes of all the memory that is named."""
+    found: dict[str, int] = {}
+    for name, count in chain.from_iterable(touches):
+        found[name] = max(count, found.get(name, 0))
+    return sum(found.values())
 
 
 HANDLERS = {

@@ -32,28 +32,25 @@ def for_blas(plan: Plan, dtype: Any) -> bool:
 
 
 class Product:
-    """One contraction into (``adds``: onto) c, and its function.
-
-    ``touches``: the names of the places that it reads and writes, and their bytes.
+    """One contraction and its function. ``places`` are where the operands and the result begin,
+    ``touches`` the names of the memory that each of them lies in, and its bytes. Where ``adds``,
+    the result is added to what is there; sums that are split are added to zeros.
     """
 
     def __init__(
-        self, s: Any, plan: Plan, dtype: Any, pointers: list[Value], views: list[View], c: Value,
+        self, s: Any, plan: Plan, dtype: Any, places: list[Value], touches: list[tuple[str, int]],
         adds: bool,
     ):  # fmt: skip
-        self.touches: list[tuple[str, int]] = []
-        self.c = c
-        self.s, self.dtype, self.adds = s, dtype, adds
+        self.s, self.dtype = s, dtype
         self.type = register_type(dtype) or ""
         self.wide = s.program.vector_bits // (8 * dtype.itemsize)
         self.rows = 8 if s.program.vector_bits == 512 else 4
-        self.a, self.b = (
-            s.f.at(p, v.offset, self.type) for p, v in zip(pointers, views, strict=True)
-        )
+        (self.a, self.b, self.c), self.touches = places, touches
         self.plan = self._turned(plan)
         self.blas = len(plan.k) == 1 and for_blas(self.plan, dtype)
         self._lay_out()
         self.far = self._split()
+        self.adds = adds or bool(self.far)
 
     def _split(self) -> list[Axis]:
         """The outer summed axes, where the part of the second operand that all of them run over
@@ -72,6 +69,7 @@ class Product:
         if plan.m.n > 1 or plan.n.n == 1:
             return plan
         self.a, self.b = self.b, self.a
+        self.touches[:2] = self.touches[1::-1]
         turn = lambda x: Axis(x.n, x.b, x.a, x.c)
         return Plan(
             [turn(x) for x in plan.around], turn(plan.n), turn(plan.m), [turn(x) for x in plan.k]
@@ -119,23 +117,29 @@ class Product:
         """The loops around tiles, outermost first."""
         return [*self.far, *self.plan.around]
 
-    def block(self, i: Value) -> Product:
-        """Round i of the outermost loop, as a product of its own."""
+    def block(self, i: Value, rounds: int) -> Product:
+        """So many rounds of the outermost loop, from i on, as a product of their own."""
         axis, part = self.loops[0], copy(self)
+        left = [axis._replace(n=rounds)] if rounds > 1 else []
         if self.far:
-            part.far = self.far[1:]
+            part.far = [*left, *self.far[1:]]
         else:
-            part.plan = self.plan._replace(around=self.plan.around[1:])
+            part.plan = self.plan._replace(around=[*left, *self.plan.around[1:]])
         f = self.s.f
         part.a, part.b, part.c = (
             f.at(p, i * step, self.type)
             for p, step in zip((self.a, self.b, self.c), axis[1:], strict=True)
         )
-        part.touches = [
-            (name, count // axis.n if step else count)
+        part.touches = self.touched_by(rounds)
+        return part
+
+    def touched_by(self, rounds: int) -> list[tuple[str, int]]:
+        """``touches`` of so many rounds of the outermost loop."""
+        axis = self.loops[0]
+        return [
+            (name, count * rounds // axis.n if step else count)
             for (name, count), step in zip(self.touches, axis[1:], strict=True)
         ]
-        return part
 
     def call(self) -> None:
         """Call the function of this product; products alike in all but place share one."""

@@ -85,7 +85,7 @@ def several_alike(a, b, c):
     return np.einsum("bij,bjk->bik", a, b), np.einsum("bij,bjk->bik", b, c)
 
 
-CUBES = [RNG.normal(size=(5, 6, 6)) for _ in range(3)]
+CUBES = [RNG.normal(size=(6, 6, 6)) for _ in range(3)]
 LAYER = [RNG.normal(size=(3, 6, 3, 4, 4)), RNG.normal(size=(3, 3, 5, 4, 4))]
 ROWS = {
     "windows": (layer, LAYER),
@@ -97,19 +97,22 @@ ROWS = {
 }
 
 
+@pytest.mark.parametrize("held", [0, 3000])
 @pytest.mark.parametrize("name", ROWS)
-def test_products_in_a_row(name, monkeypatch):
+def test_products_in_a_row(name, held, monkeypatch):
     f, args = ROWS[name]
     blocks = []
 
-    def noted(made, i, original=product.Product.block):
-        blocks.append(made)
-        return original(made, i)
+    def noted(made, i, rounds, original=product.Product.block):
+        blocks.append(rounds)
+        return original(made, i, rounds)
 
-    monkeypatch.setattr(dots, "_HELD", 0)
+    monkeypatch.setattr(dots, "_HELD", held)
     monkeypatch.setattr(product.Product, "block", noted)
     found = jit(f, backend="llvm")(*args)
     wanted = jit(f, backend="numpy")(*args)
     for x, y in zip(tree_leaves(found), tree_leaves(wanted), strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12)
     assert bool(blocks) == (not name.startswith(("reads", "begins")))
+    if name == "several alike":
+        assert max(blocks) == (2 if held else 1)
