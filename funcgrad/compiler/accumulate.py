@@ -3,6 +3,7 @@
     z = a b + c d                     becomes   s = a b;  z = dot_onto(s, c, d)
     z = transpose(a b) + transpose(c d)         s = a b;  z = transpose(dot_onto(s, c, d))
     z = x + embed(transpose(a b))               z = dot_into(x, a, b)
+    transpose(f(transpose(s)))                  f(s), for such a sum s and elementwise f
 
 A convolution written as a sum over its window then needs no array for every term, and neither has
 its derivative by the image. Only a backend whose products can add to memory asks for this.
@@ -20,6 +21,7 @@ from funcgrad.ops.dot import dot_general
 from funcgrad.ops.elementwise import add
 from funcgrad.ops.families import define
 from funcgrad.ops.indexing import add_at, embed, index_shape
+from funcgrad.ops.reductions import reduce_sum
 from funcgrad.ops.shaping import transpose
 
 __all__ = ["HELD", "accumulated", "dot_into", "dot_onto"]
@@ -68,7 +70,12 @@ class _Accumulation:
         for v in [v for eqn in jaxpr.eqns for v in eqn.invars] + list(jaxpr.outvars):
             if v.__class__ is Var:
                 self.uses[v] = self.uses.get(v, 0) + 1
+        self.readers: dict[Any, list[Eqn]] = {}
+        for eqn in jaxpr.eqns:
+            for v in dict.fromkeys(v for v in eqn.invars if v.__class__ is Var):
+                self.readers.setdefault(v, []).append(eqn)
         self.sums: dict[Any, tuple[Var, Any]] = {}  # sum -> what it is a transpose of, and how
+        self.beneath: dict[Any, tuple[Var, Any]] = {}  # the same of what is computed from sums
         self.eqns: list[Eqn] = []
 
     def run(self) -> Jaxpr:
@@ -80,11 +87,14 @@ class _Accumulation:
 
     def rewritten(self, eqn: Eqn) -> bool:
         if eqn.prim is add:
-            return self.onto(eqn, *eqn.invars) or self.onto(eqn, *eqn.invars[::-1])
+            first, second = eqn.invars
+            return self.onto(eqn, first, second) or self.onto(eqn, second, first) or (
+                self.turned(eqn))  # fmt: skip
         if eqn.prim is add_at:
             return self.into(eqn, *eqn.invars)
-        zero = Literal(eqn.outvars[0].aval.dtype.type(0)) if eqn.prim is embed else None
-        return zero is not None and self.into(eqn, zero, *eqn.invars)
+        if eqn.prim is embed:
+            return self.into(eqn, Literal(eqn.outvars[0].aval.dtype.type(0)), *eqn.invars)
+        return self.turned(eqn)
 
     def into(self, eqn: Eqn, x: Any, term: Any) -> bool:
         """Write x + embed(term) as a product into x, where the term is one."""
@@ -141,6 +151,58 @@ class _Accumulation:
     def first(self, x: Any) -> tuple[Var, Any] | None:
         found = self.product(x)
         return None if found is None else (found[0].outvars[0], found[1])
+
+    def turned(self, eqn: Eqn) -> bool:
+        """Write elementwise work on a transposed sum, or its sum over all axes, as work on what
+        was transposed, where all that reads the result undoes the transposition."""
+        made = _alone(eqn)
+        found = None if made is None else self.sums.get(made) or self.beneath.get(made)
+        if found is None or found[1] is None:
+            return False
+        inner, perm = found
+        operands = tuple(inner if v is made else v for v in eqn.invars)
+        (out,) = eqn.outvars
+        if _sums_all(eqn):
+            self.eqns.append(eqn.replace(operands, (out,)))
+            return True
+        if not self.undone(out, perm):
+            return False
+        result = Var(out.aval.with_shape(inner.aval.shape))
+        self.eqns.append(eqn.replace(operands, (result,)))
+        self.eqns.append(Eqn(transpose, (result,), {"perm": perm}, (out,), eqn.source))
+        self.beneath[out] = result, perm
+        return True
+
+    def undone(self, v: Any, perm: Any) -> bool:
+        """Whether a transposition by ``perm`` is turned back, or does not matter, in the end."""
+        readers = self.readers.get(v, [])
+        if self.uses.get(v, 0) != sum(eqn.invars.count(v) for eqn in readers):
+            return False  # an output
+        for eqn in readers:
+            if eqn.prim is transpose:
+                if any(perm[k] != i for i, k in enumerate(eqn.params["perm"])):
+                    return False
+            elif not _sums_all(eqn) and (
+                _alone(eqn) is not v or not self.undone(eqn.outvars[0], perm)
+            ):
+                return False
+        return True
+
+
+def _alone(eqn: Eqn) -> Any:
+    """The one array that an elementwise equation, or a sum over all axes, reads beside numbers;
+    None where there are several, or its shape is not the result's."""
+    if _sums_all(eqn):
+        return eqn.invars[0]
+    arrays = {v for v in eqn.invars if v.aval.shape}
+    if eqn.prim.family != "elementwise" or len(arrays) != 1 or len(eqn.outvars) != 1:
+        return None
+    (array,) = arrays
+    return array if array.aval.shape == eqn.outvars[0].aval.shape else None
+
+
+def _sums_all(eqn: Eqn) -> bool:
+    return eqn.prim is reduce_sum and len(eqn.params["axes"]) == eqn.invars[0].aval.ndim
 
 
 def _large(made: Eqn) -> bool:

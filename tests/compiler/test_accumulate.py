@@ -119,3 +119,52 @@ def test_parts_that_repeat_a_product_stay():
         assert "dot_into" not in [eqn.prim.name for eqn in jaxpr.eqns]
         values = [X, W, *closed.consts]
         laws.close(laws.evaluate(jaxpr, values)[0], f(X, W), 1e-13)
+
+
+# -- work on transposed sums ---------------------------------------------------------------------
+
+
+def layer(x, w):
+    """Its products have the axes q and p the other way round."""
+    return sum(np.einsum("bpc,cq->bqp", x[:, k : k + 5], w[k]) for k in range(3))
+
+
+def transposes(jaxpr):
+    return sum(eqn.prim.name == "transpose" for eqn in jaxpr.eqns)
+
+
+TURNED = {
+    "energy": (lambda x, w: 0.5 * np.sum(np.sin(layer(x, w)) ** 2), 0),
+    "turned back": (lambda x, w: np.swapaxes(2.0 * layer(x, w), 1, 2), 2),  # of one array
+    "output": (lambda x, w: 2.0 * layer(x, w), 1),
+    "turned otherwise": (lambda x, w: np.transpose(2.0 * layer(x, w), (2, 0, 1)), 2),
+    "another array": (lambda x, w: np.swapaxes(layer(x, w) + w[:4, :, :5], 1, 2), 2),
+    "rows": (lambda x, w: np.sum(2.0 * layer(x, w), axis=1), 1),
+}
+
+
+@pytest.mark.parametrize("name", TURNED)
+def test_work_on_transposed_sums(name):
+    """The transposition goes where nothing needs it, and only there."""
+    f, left = TURNED[name]
+    closed = make_jaxpr(f)(X, W)
+    jaxpr = simplify(closed.jaxpr)
+    made = accumulated(jaxpr)
+    values = [X, W, *closed.consts]
+    wanted = laws.evaluate(jaxpr, values)
+    for found, value in zip(laws.evaluate(made, values), wanted, strict=True):
+        laws.close(found, value, 1e-13)
+    assert transposes(made) == left
+    assert transposes(jaxpr) >= 3
+
+
+@needed
+@pytest.mark.parametrize("name", TURNED)
+def test_work_on_transposed_sums_natively(name):
+    f, _ = TURNED[name]
+    closed = make_jaxpr(grad(lambda x, w: np.sum(np.cos(f(x, w))), (0, 1)))(X, W)
+    values = [X, W, *closed.consts]
+    status, outs = natively(closed.jaxpr, values)
+    assert status == 0
+    for found, wanted in zip(outs, laws.evaluate(simplify(closed.jaxpr), values), strict=True):
+        laws.close(found, wanted, 1e-12)
