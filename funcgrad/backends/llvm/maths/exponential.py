@@ -32,9 +32,14 @@ def limits(x: Value) -> tuple[float, float]:
 
 def exp_parts(f: Function, x: Value) -> tuple[Value, Value]:
     """n and p with e^x = 2^n (1 + p); for arguments within the limits."""
-    n, exact, step = exp_reduced(f, x)
-    r = f.fma(n, step, exact)
+    n, r = exp_rest(f, x)
     return n, f.fma(r * r, poly(f, "exp", r), r)
+
+
+def exp_rest(f: Function, x: Value) -> tuple[Value, Value]:
+    """n and r = x - n ln 2."""
+    n, exact, step = exp_reduced(f, x)
+    return n, f.fma(n, step, exact)
 
 
 def exp_reduced(f: Function, x: Value) -> tuple[Value, Value, float]:
@@ -62,8 +67,9 @@ def exp(f: Function, x: Value) -> Value:
 def exp_over(f: Function, x: Value, halvings: int) -> Value:
     """e^x / 2^halvings."""
     low, high = limits(x)
-    n, p = exp_parts(f, at_least(at_most(x, high), low))
-    return scaled(f, p + 1.0, n - float(halvings) if halvings else n)
+    n, r = exp_rest(f, at_least(at_most(x, high), low))
+    y = f.fma(f.fma(poly(f, "exp", r), r, 1.0), r, 1.0)
+    return scaled(f, y, n - float(halvings) if halvings else n)
 
 
 def exp2(f: Function, x: Value) -> Value:
