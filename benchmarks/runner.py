@@ -46,10 +46,14 @@ class Settings:
 
 
 def environment(threads: int = 1) -> dict[str, str]:
-    """As many threads for all; and no OPENBLAS_CORETYPE, which would slow NumPy alone."""
+    """As many threads for all; no OPENBLAS_CORETYPE, which would slow NumPy alone. Bytecode is kept,
+    as it is of installed peers, or first calls would compile our modules' source; but what an
+    earlier process has compiled is not found again: first calls are cold."""
     env = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
-    env.pop("OPENBLAS_CORETYPE", None)
+    for name in ("OPENBLAS_CORETYPE", "PYTHONDONTWRITEBYTECODE"):
+        env.pop(name, None)
     env |= {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(ROOT)}
+    env["FUNCGRAD_DISK_CACHE"] = "0"
     return env
 
 

@@ -217,6 +217,7 @@ def test_environment_is_the_same_for_all(monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     for env, threads in ((runner.environment(), "1"), (runner.environment(2), "2")):
         assert "OPENBLAS_CORETYPE" not in env
+        assert env["FUNCGRAD_DISK_CACHE"] == "0"
         assert {env[name] for name in runner.THREADS} == {threads}
 
 
