@@ -8,6 +8,7 @@ copied.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -156,35 +157,45 @@ def looked_at(eqn: Eqn, view: View) -> View | None:
     return None
 
 
-def axes_of(view: View) -> Sequence[tuple[int, list[tuple[int, int]]]] | None:
+_Axes = tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
+
+
+def axes_of(view: View) -> _Axes | None:
     """For each axis of the root: where it starts, and (axis of the view, step) that move it.
 
     None where the view does not walk along the root's axes.
     """
     if view.axes is not None:
         return view.axes  # type: ignore[no-any-return]
-    shape = view.root.aval.shape
+    return _axes(view.root.aval.shape, view.offset, view.shape, view.strides)
+
+
+@lru_cache(maxsize=4096)  # schedules ask again and again
+def _axes(
+    shape: tuple[int, ...], offset: int, seen: tuple[int, ...], strides: tuple[int, ...]
+) -> _Axes | None:
     own = contiguous(shape)
-    rest = view.offset
-    out: list[tuple[int, list[tuple[int, int]]]] = []
+    rest = offset
+    starts: list[int] = []
+    moves: list[list[tuple[int, int]]] = [[] for _ in shape]
     for n, s in zip(shape, own, strict=True):
         start, rest = divmod(rest, s) if n != 1 else (0, rest)
-        out.append((start, []))
+        starts.append(start)
     if rest:
         return None
-    for axis, (n, s) in enumerate(zip(view.shape, view.strides, strict=True)):
+    for axis, (n, s) in enumerate(zip(seen, strides, strict=True)):
         if s == 0 or n == 1:
             continue
         k = next((k for k, t in enumerate(own) if t and abs(s) >= t), None)
         if k is None or s % own[k]:
             return None
-        out[k][1].append((axis, s // own[k]))
-    for (start, moves), n in zip(out, shape, strict=True):
-        low = start + sum(min(0, m * (view.shape[a] - 1)) for a, m in moves)
-        high = start + sum(max(0, m * (view.shape[a] - 1)) for a, m in moves)
+        moves[k].append((axis, s // own[k]))
+    for start, steps, n in zip(starts, moves, shape, strict=True):
+        low = start + sum(min(0, m * (seen[a] - 1)) for a, m in steps)
+        high = start + sum(max(0, m * (seen[a] - 1)) for a, m in steps)
         if low < 0 or high >= max(1, n):
             return None
-    return out
+    return tuple((start, tuple(steps)) for start, steps in zip(starts, moves, strict=True))
 
 
 def composed(inner: View, outer: View) -> View:
@@ -201,11 +212,11 @@ def composed(inner: View, outer: View) -> View:
     return View(inner.root, offset, tuple(strides), outer.shape, through)
 
 
-def _through(axis: Any, outer: Any) -> tuple[int, list[tuple[int, int]]]:
+def _through(axis: Any, outer: Any) -> tuple[int, tuple[tuple[int, int], ...]]:
     """An axis of the inner root, by the indices of the outer view."""
     start, moves = axis
     found: list[tuple[int, int]] = []
     for k, step in moves:
         start += step * outer[k][0]
         found += [(a, step * m) for a, m in outer[k][1]]
-    return start, found
+    return start, tuple(found)

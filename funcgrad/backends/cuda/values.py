@@ -3,6 +3,7 @@ or pieced together where it is read."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,7 @@ class Values(Walk):
         terms = [i if s == 1 else f"{i} * {s}" for i, s in steps if s and i]
         return _sum(offset, terms)
 
-    def axis(self, axis: tuple[int, list[tuple[int, int]]], view: View) -> str:
+    def axis(self, axis: tuple[int, Sequence[tuple[int, int]]], view: View) -> str:
         """The index along one axis of a root, from the indices of the loops."""
         start, moves = axis
         kept = [a for a, n in enumerate(view.shape) if n != 1]

@@ -8,7 +8,7 @@ would count something twice, with a shorter one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import frexp, prod
 from typing import Any
@@ -357,7 +357,7 @@ class NestWriter(Walk):
         row, column = (self._axis(axis, view) for axis in axes)
         return convert(row.eq(column), BOOL, dtype)
 
-    def _axis(self, axis: tuple[int, list[tuple[int, int]]], view: View) -> Value:
+    def _axis(self, axis: tuple[int, Sequence[tuple[int, int]]], view: View) -> Value:
         """The index along one axis of a root, from the indices of the loops."""
         start, moves = axis
         kept = [a for a, n in enumerate(view.shape) if n != 1]

@@ -175,7 +175,7 @@ class Shelf:
         base = ctypes.addressof(self.memory) + 63 & -64
         names = ("shelf_malloc", "shelf_free", "shelf_realloc", "shelf_clear")
         here = machine()
-        self.code = here.load(_code(), names, symbols={"funcgrad_shelf": base})
+        self.code = here.load(_code(), names, level=0, symbols={"funcgrad_shelf": base})
         numpys = _Handler.from_address(_numpys_handler())
         self.handler = _Handler.from_buffer_copy(numpys)
         self.handler.name = b"funcgrad"
