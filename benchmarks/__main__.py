@@ -81,7 +81,8 @@ def about(settings: runner.Settings, cells: list[dict], absent: dict[str, str]) 
         "* PyTorch is measured eager, without torch.compile, by its fastest idiom; autograd has no",
         "  jit; JAX computes in float64 like everybody.",
         f"* Scale: {settings.scale}. Every cell ran in a fresh process, its inputs already in the",
-        "  peer's own arrays; imports are not in the first call. Medians of many repeats"
+        "  peer's own arrays; imports (of compilers too) are not in the first call, and nothing is",
+        "  found that an earlier process has compiled. Medians of many repeats"
         + (f"; the quickest of {settings.rounds} rounds." if settings.rounds > 1 else "."),
         "* In brackets: times the best peer's time in that column (a peer without a jit competes",
         "  in the jitted column with its un-jitted time). Results were compared first; `off by`",

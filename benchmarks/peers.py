@@ -73,7 +73,17 @@ def funcgrad_made(function: Callable, *args: Any) -> Made:
     """A funcgrad function in both modes, on the arrays as they are."""
     import funcgrad
 
+    load_compiler()
     return Made(function, funcgrad.jit(function), args)
+
+
+def load_compiler() -> None:
+    """funcgrad imports LLVM when it first compiles: no more timed than the import of JAX's XLA,
+    which the first array starts up."""
+    from funcgrad.backends.llvm.machine import available, machine
+
+    if available() is None:
+        machine()
 
 
 def eager_made(function: Callable, *args: Any, why_not: str = "has no jit") -> Made:

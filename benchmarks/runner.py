@@ -46,9 +46,9 @@ class Settings:
 
 
 def environment(threads: int = 1) -> dict[str, str]:
-    """As many threads for all; no OPENBLAS_CORETYPE, which would slow NumPy alone. Bytecode is kept,
-    as it is of installed peers, or first calls would compile our modules' source; but what an
-    earlier process has compiled is not found again: first calls are cold."""
+    """As many threads for all; no OPENBLAS_CORETYPE, which would slow NumPy alone. Bytecode is
+    kept, as it is of installed peers, or first calls would compile our modules' source; but what
+    an earlier process has compiled is not found again: first calls are cold."""
     env = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
     for name in ("OPENBLAS_CORETYPE", "PYTHONDONTWRITEBYTECODE"):
         env.pop(name, None)
