@@ -78,11 +78,13 @@ def funcgrad_made(function: Callable, *args: Any) -> Made:
 
 
 def load_compiler() -> None:
-    """funcgrad imports LLVM when it first compiles: no more timed than the import of JAX's XLA,
-    which the first array starts up."""
-    from funcgrad.backends.llvm.machine import available, machine
+    """funcgrad imports LLVM, and what writes for it, when it first compiles: no more timed than
+    the import of JAX's XLA, which the first array starts up."""
+    from funcgrad.backends.llvm.machine import available
 
     if available() is None:
+        from funcgrad.backends.llvm.program import machine
+
         machine()
 
 
