@@ -76,6 +76,9 @@ class _Accumulation:
                 self.readers.setdefault(v, []).append(eqn)
         self.sums: dict[Any, tuple[Var, Any]] = {}  # sum -> what it is a transpose of, and how
         self.beneath: dict[Any, tuple[Var, Any]] = {}  # the same of what is computed from sums
+        self.turning: dict[Any, Any] = {}
+        for eqn in reversed(jaxpr.eqns):
+            self.turning.update((v, self.turned_by(v)) for v in eqn.outvars)
         self.eqns: list[Eqn] = []
 
     def run(self) -> Jaxpr:
@@ -165,7 +168,7 @@ class _Accumulation:
         if _sums_all(eqn):
             self.eqns.append(eqn.replace(operands, (out,)))
             return True
-        if not self.undone(out, perm):
+        if self.turning[out] not in (True, tuple(perm.index(k) for k in range(len(perm)))):
             return False
         result = Var(out.aval.with_shape(inner.aval.shape))
         self.eqns.append(eqn.replace(operands, (result,)))
@@ -173,20 +176,20 @@ class _Accumulation:
         self.beneath[out] = result, perm
         return True
 
-    def undone(self, v: Any, perm: Any) -> bool:
-        """Whether a transposition by ``perm`` is turned back, or does not matter, in the end."""
+    def turned_by(self, v: Var) -> Any:
+        """The transposition that all readers of a value make in the end; True if it does not
+        matter to them, False where they differ or see it as it is. Readers come first."""
         readers = self.readers.get(v, [])
         if self.uses.get(v, 0) != sum(eqn.invars.count(v) for eqn in readers):
             return False  # an output
+        found = {True}
         for eqn in readers:
             if eqn.prim is transpose:
-                if any(perm[k] != i for i, k in enumerate(eqn.params["perm"])):
-                    return False
-            elif not _sums_all(eqn) and (
-                _alone(eqn) is not v or not self.undone(eqn.outvars[0], perm)
-            ):
-                return False
-        return True
+                found.add(eqn.params["perm"])
+            elif not _sums_all(eqn):
+                found.add(self.turning[eqn.outvars[0]] if _alone(eqn) is v else False)
+        found -= {True} if len(found) > 1 else set()
+        return found.pop() if len(found) == 1 else False
 
 
 def _alone(eqn: Eqn) -> Any:
