@@ -104,7 +104,7 @@ def product(
     places = [s.f.at(p, start, type) for p, start in zip((*pointers, c), starts, strict=True)]
     touches = [(p.name, bytes_of(v.root.aval)) for p, v in zip(pointers, views, strict=True)]
     touches.append((c.name, bytes_of(aval)))
-    made = Product(s, plan, aval.dtype, places, touches, adds)
+    made = Product(s, plan, aval.dtype, places, touches, offset, adds)
     if made.adds and not adds:
         fill(s.f, c, aval, 0, aval.dtype)
     s.products.append(made)
@@ -154,7 +154,7 @@ def called(f: Any, products: list[Product]) -> None:
     block of their outermost loops: what one has just used, the next one finds there."""
     extents = {x.loops[0].n if x.loops else 1 for x in products}
     held = _total([x.touches for x in products]) <= _HELD
-    if len(products) == 1 or held or len(extents) > 1 or 1 in extents:
+    if len(products) == 1 or held or len(extents) > 1 or 1 in extents or _crossed(products):
         for x in products:
             x.call()
         return
@@ -163,6 +163,18 @@ def called(f: Any, products: list[Product]) -> None:
     rounds = max((r for r in range(1, n // 2 + 1) if n % r == 0 and fits(r)), default=1)
     with f.loop(0, n, rounds) as i:
         called(f, [x.block(i, rounds) for x in products])
+
+
+def _crossed(products: list[Product]) -> bool:
+    """Whether one writes what another adds to elsewhere in its loops: blocks would overwrite."""
+    written: dict[str, Any] = {}
+    for x in products:
+        name = x.touches[-1][0]
+        if name in written and written[name] != x.target:
+            return True
+        if not x.adds:
+            written[name] = x.target
+    return False
 
 
 def _total(touches: list[list[tuple[str, int]]]) -> int:

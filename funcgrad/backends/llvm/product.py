@@ -33,14 +33,16 @@ def for_blas(plan: Plan, dtype: Any) -> bool:
 
 class Product:
     """One contraction and its function. ``places`` are where the operands and the result begin,
-    ``touches`` the names of the memory that each of them lies in, and its bytes. Where ``adds``,
-    the result is added to what is there; sums that are split are added to zeros.
+    the latter ``offset`` elements behind the beginning of its memory; ``touches`` are the names of
+    the memory that each of them lies in, and its bytes. Where ``adds``, the result is added to
+    what is there; sums that are split are added to zeros.
     """
 
     def __init__(
         self, s: Any, plan: Plan, dtype: Any, places: list[Value], touches: list[tuple[str, int]],
-        adds: bool,
+        offset: int, adds: bool,
     ):  # fmt: skip
+        self.offset = offset
         self.s, self.dtype = s, dtype
         self.type = register_type(dtype) or ""
         self.wide = s.program.vector_bits // (8 * dtype.itemsize)
@@ -116,6 +118,12 @@ class Product:
     def loops(self) -> list[Axis]:
         """The loops around tiles, outermost first."""
         return [*self.far, *self.plan.around]
+
+    @property
+    def target(self) -> tuple[Any, ...]:
+        """Where the result's elements lie in its memory, in the order of the loops."""
+        axes = (*self.loops, self.plan.m, self.plan.n)
+        return self.offset, self.plan.run, [(axis.n, axis.c) for axis in axes if axis.c]
 
     def block(self, i: Value, rounds: int) -> Product:
         """So many rounds of the outermost loop, from i on, as a product of their own."""

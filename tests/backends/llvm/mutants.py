@@ -47,6 +47,9 @@ MUTANTS = [
         ("reads a result",),
     ),
     Mutant(LLVM + "dots:goes_on", "root(v) in read", "False", ("reads what is written over",)),
+    Mutant(
+        LLVM + "dots:_crossed", "return True", "return False", ("turned round", "one further")
+    ),
     Mutant(LLVM + "scope:Scope.begun_as", "self.settle()", "pass", ("begins as a copy",)),
     # numbers
     Mutant(
