@@ -42,6 +42,8 @@ class Kind:
         self.float, self.code, self.mantissa, self.bias = float, code, mantissa, bias
         # Adding 1.5 2^mantissa rounds to an integer and leaves it in the lowest bits.
         self.magic = 1.5 * 2.0**mantissa
+        # This too, and its bits end in the integer plus twice the bias.
+        self.shift = self.magic + 2 * bias
         self.epsilon = 2.0**-mantissa
         self.min_normal = 2.0 ** (1 - bias)
 
@@ -145,13 +147,23 @@ def any_lane(test: Value) -> Value:
 
 def scaled(f: Function, y: Value, n: Value) -> Value:
     """y 2^n for an integer n in a float, rounded once: by two factors, each a normal number."""
-    k = kind(y)
-    if f.module.avx512 and lanes(y.type) * bits(y.type) % 512 == 0:
+    if scales_at_once(f, y):
         return _by_scalef(f, y, n)
-    magic = k.magic + k.bias  # leaves the exponent's bits in the lowest places
-    half = f.fma(n, 0.5, magic)
-    rest = (n - (half - magic)) + magic
-    return y * power_of_two(half, k) * power_of_two(rest, k)
+    half, rest = two_powers(f, n)
+    return y * half * rest
+
+
+def scales_at_once(f: Function, x: Value) -> bool:
+    """Whether one instruction multiplies such a value by a power of two, however large."""
+    return f.module.avx512 and lanes(x.type) * bits(x.type) % 512 == 0
+
+
+def two_powers(f: Function, n: Value) -> tuple[Value, Value]:
+    """2^h and 2^(n - h) for h = n // 2, each a normal number."""
+    k = kind(n)
+    whole = integers(n + k.shift)
+    half = whole >> 1
+    return tuple((x << k.mantissa).bitcast(n.type) for x in (half, whole - half))
 
 
 def _by_scalef(f: Function, y: Value, n: Value) -> Value:

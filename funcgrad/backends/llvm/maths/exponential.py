@@ -19,7 +19,9 @@ from funcgrad.backends.llvm.maths.common import (
     power_of_two,
     quick_two_sum,
     scaled,
+    scales_at_once,
     split,
+    two_powers,
 )
 
 __all__ = ["exp", "exp2", "expit", "expm1", "long_exp_parts"]
@@ -46,7 +48,7 @@ def exp_reduced(f: Function, x: Value) -> tuple[Value, Value, float]:
     """n, x - n ln 2 as far as it is exact (both are multiples of a small unit, and what is left
     is short), and what is to be added to it n times."""
     k = kind(x)
-    n = f.fma(x, split(LOG2_E, k)[0], k.magic) - k.magic
+    n = f.fma(x, split(LOG2_E, k)[0], k.shift) - k.shift
     hi, lo = split(LN2, k)
     return n, f.fma(n, -hi, x), -lo
 
@@ -68,8 +70,12 @@ def exp_over(f: Function, x: Value, halvings: int) -> Value:
     """e^x / 2^halvings."""
     low, high = limits(x)
     n, r = exp_rest(f, at_least(at_most(x, high), low))
-    y = f.fma(f.fma(poly(f, "exp", r), r, 1.0), r, 1.0)
-    return scaled(f, y, n - float(halvings) if halvings else n)
+    n = n - float(halvings) if halvings else n
+    p = poly(f, "exp", r)
+    if scales_at_once(f, x):
+        return scaled(f, f.fma(f.fma(p, r, 1.0), r, 1.0), n)
+    half, rest = two_powers(f, n)
+    return f.fma(f.fma(r * r, p, r), half, half) * rest  # 1 is added and half multiplied in one
 
 
 def exp2(f: Function, x: Value) -> Value:
