@@ -7,8 +7,8 @@ where a division of vectors holds the processor up for sixteen cycles.
 
 from __future__ import annotations
 
-from funcgrad.backends.llvm.ir import Function, Local, Value, lanes
-from funcgrad.backends.llvm.maths.common import fabs, kind, with_sign
+from funcgrad.backends.llvm.ir import Function, Local, Value, bits, lanes
+from funcgrad.backends.llvm.maths.common import fabs, integers, kind
 
 __all__ = ["by_one"]
 
@@ -23,16 +23,22 @@ def by_one(f: Function, x: Value, y: Value) -> Value:
     safe = size.gt(1.0 / edge) & size.lt(edge)
     out = Local(f, x.type)
     with f.when(safe, likely=True):
-        out.set(_by_steps(f, x, y, (1.0 / one).splat(lanes(x.type))))
+        out.set(_by_steps(f, _turned(x, one), size))
     with f.when(safe ^ True, likely=False):
         out.set(x / y)
     return out.get()
 
 
-def _by_steps(f: Function, x: Value, y: Value, inverse: Value) -> Value:
-    first = x * inverse
-    q = first
-    for _ in range(2):
-        q = f.fma(f.fma(-q, y, x), inverse, q)
-    q = q.is_nan().select(first, q)  # of x infinite or NaN
-    return with_sign(q, first)  # of -0
+def _turned(x: Value, one: Value) -> Value:
+    """x with its sign changed where the divisor is negative: x / y = this / |y|."""
+    sign = integers(one) & -(1 << bits(one.type) - 1)
+    return (integers(x) ^ sign.splat(lanes(x.type))).bitcast(x.type)
+
+
+def _by_steps(f: Function, x: Value, one: Value) -> Value:
+    """x by a positive number."""
+    y, inverse = (each.splat(lanes(x.type)) for each in (one, 1.0 / one))
+    first = q = x * inverse
+    for _ in range(2):  # q y - x, not x - q y: it is +0 where x is -0, and q keeps its sign
+        q = f.fma(-f.fma(q, y, -x), inverse, q)
+    return q.is_nan().select(first, q)  # of x infinite or NaN
