@@ -21,16 +21,20 @@ __all__ = ["FAR", "fetch", "read_back", "rows_to_fetch", "streams"]
 
 FAR = 1 << 22  # bytes of such an array
 _AHEAD = 8192  # bytes on their way: memory answers late, and the nearest cache is small
+_PARTS = (16, 32)  # bytes of registers, of which a few fill a line
 _PREFETCH = "@llvm.prefetch.p0"
 
 
 def streams(writer: Any, view: View) -> bool:
-    """Whether the current vector of a result is made of whole cache lines, past the caches."""
+    """Whether the current vector of a result goes past the caches: with its neighbours in the
+    loop it fills whole cache lines."""
     dtype = view.root.aval.dtype
     *outer, last = writer._along(strides_of(view))
     if not (view.root in writer.streamed and writer.in_step and last == 1 and dtype != BOOL):
         return False
-    return all(s * dtype.itemsize % LINE == 0 for s in (view.offset, *outer, writer.lanes))
+    size = writer.lanes * dtype.itemsize
+    whole = size % LINE == 0 or size in _PARTS
+    return whole and all(s * dtype.itemsize % LINE == 0 for s in (view.offset, *outer))
 
 
 def read_back(writer: Any) -> set[Any]:

@@ -68,11 +68,11 @@ def load_lanes(f: Function, pointer: Value, stride: int, n: int, dtype: Any) -> 
 def store_lanes(
     f: Function, x: Value, pointer: Value, stride: int, dtype: Any, streams: bool = False
 ) -> None:
-    """``streams``: past the caches, straight to memory; whole, aligned cache lines only."""
+    """``streams``: past the caches, straight to memory; aligned (parts of) cache lines only."""
     type, n = memory_type(dtype), lanes(x.type)
     align = np.dtype(dtype).itemsize
     if streams:
-        f.store(x, pointer, LINE, f", !nontemporal !{f.module.once_noted('!{i32 1}')}")
+        f.store(x, pointer, min(LINE, n * align), f", !nontemporal !{f.module.once_noted('!{i32 1}')}")
         return
     if dtype == BOOL:
         x = x.cast("zext", "i8")

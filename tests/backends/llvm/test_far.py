@@ -9,7 +9,7 @@ import pytest
 from funcgrad import config, jit, value_and_grad
 from funcgrad.backends.llvm.entry import doors
 from funcgrad.backends.llvm.far import FAR
-from funcgrad.backends.llvm.machine import available
+from funcgrad.backends.llvm.machine import available, machine
 
 REASON = available() or doors()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=f"no native programs here: {REASON}")
@@ -53,6 +53,26 @@ def test_rows(columns):
     wanted = x / np.sum(x * x, axis=1, keepdims=True)
     np.testing.assert_allclose(f(x), wanted, rtol=1e-13)
     assert (streams(f) > 0) == (columns % 8 == 0)
+
+
+@pytest.mark.parametrize("bits", [128, 256, 512])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_narrow_registers_fill_a_line_together(bits, dtype, monkeypatch):
+    """Heavy work goes one register at a time, which may hold a part of a line."""
+    if bits > machine().vector_bits:
+        pytest.skip(f"no registers of {bits} bits here")
+    monkeypatch.setattr(machine(), "vector_bits", bits)
+    monkeypatch.setattr(config, "threads", 2)
+    x = np.random.default_rng(5).normal(size=(2 * N // 1008 + 1, 1008)).astype(dtype)
+
+    def f(x):
+        y = np.exp(np.sin(x))
+        return y / np.sum(y, axis=1, keepdims=True)
+
+    g = native(f)
+    np.testing.assert_allclose(g(x), f(x), rtol=100 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(g(x[::-1]), f(x[::-1]), rtol=100 * np.finfo(dtype).eps)
+    assert streams(g) > 0
 
 
 def test_results_that_are_read_again():
