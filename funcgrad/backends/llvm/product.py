@@ -210,27 +210,54 @@ class Product:
     # -- C = A B, vectors along the columns of C -----------------------------------------------
 
     def _matrix(self, a: Value, b: Value, c: Value) -> None:
-        m, n = self.plan.m, self.plan.n
-        vectors = 2 if m.n > self.rows // 2 else 4  # few rows: more columns fill the registers
-        strips(self.f, n.n, vectors * self.wide, lambda j, wide: self._rows(
-            self.rows, lambda i, rows: self._tile(
-                self._at(a, i, m.a), self._at(b, j, n.b),
-                self._at(self._at(c, i, m.c), j, n.c), rows, wide)))  # fmt: skip
+        n, vectors = self.plan.n.n, self._vectors()
+        end = n - n % (vectors * self.wide)
+        if vectors == 3 and end and n - end == self.wide:
+            end -= 3 * self.wide  # four vectors are two and two: sums of one wait for each other
+        self._columns(a, b, c, range(0, end, vectors * self.wide))
+        self._columns(a, b, c, range(end, n, min(vectors, 2) * self.wide))
 
-    def _tile(self, a: Value, b: Value, c: Value, rows: int, wide: int) -> None:
-        f, p, type = self.f, self.plan, vector(self.type, wide)
-        places = [self._at(c, r, p.m.c) for r in range(rows)]
-        sums = [Local(f, type, self._read(at, wide) if self.adds else 0.0) for at in places]
+    def _vectors(self) -> int:
+        """Vectors of columns side by side: what the registers hold beside the operands."""
+        if self.plan.m.n <= self.rows // 2:
+            return 4
+        return 2 if self.s.program.vector_bits == 512 else 3
+
+    def _columns(self, a: Value, b: Value, c: Value, columns: range) -> None:
+        """The tiles of some columns, as many side by side as the range has steps."""
+        m, start = self.plan.m, columns.start
+        strips(self.f, columns.stop - start, columns.step, lambda j, wide: self._rows(
+            self.rows, lambda i, rows: self._tile(
+                self._at(a, i, m.a), b, self._at(c, i, m.c), j + start, rows, wide)))  # fmt: skip
+
+    def _column(self, c: Value, j: Any) -> Value:
+        """Where column j of C begins."""
+        step, run = self.plan.n.c, self.plan.run
+        if not run:
+            return self._at(c, j, step)
+        return self._at(self._at(c, j >> (run.bit_length() - 1), run * step), j & (run - 1), 1)
+
+    def _tile(self, a: Value, b: Value, c: Value, j: Value, rows: int, wide: int) -> None:
+        """So many rows from here on, and columns from j on."""
+        f, p = self.f, self.plan
+        n = min(wide, self.wide)
+        columns = range(0, wide, n)
+        places = [[self._column(self._at(c, r, p.m.c), j + k) for k in columns]
+                  for r in range(rows)]  # fmt: skip
+        sums = [[Local(f, vector(self.type, n), self._read(at, n) if self.adds else 0.0)
+                 for at in row] for row in places]  # fmt: skip
 
         def term(a: Value, b: Value) -> None:
-            y = load_lanes(f, b, 1, wide, self.dtype)
-            for r, total in enumerate(sums):
-                x = f.load(self.type, self._at(a, r, p.m.a))
-                total.set(f.fma(x.splat(wide), y, total.get()))
+            ys = [load_lanes(f, self._at(b, k, p.n.b), 1, n, self.dtype) for k in columns]
+            for r, row in enumerate(sums):
+                x = f.load(self.type, self._at(a, r, p.m.a)).splat(n)
+                for total, y in zip(row, ys, strict=True):
+                    total.set(f.fma(x, y, total.get()))
 
-        self._summed(a, b, term)
-        for at, total in zip(places, sums, strict=True):
-            self._written(total.get(), at, wide)
+        self._summed(a, self._at(b, j, p.n.b), term)
+        for row, totals in zip(places, sums, strict=True):
+            for at, total in zip(row, totals, strict=True):
+                self._written(total.get(), at, n)
 
     def _read(self, at: Value, wide: int) -> Value:
         """Columns of a row of C."""

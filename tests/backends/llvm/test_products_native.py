@@ -6,7 +6,7 @@ import pytest
 import funcgrad as fg
 from funcgrad import jit
 from funcgrad.backends.llvm import dots, product
-from funcgrad.backends.llvm.machine import available
+from funcgrad.backends.llvm.machine import available, machine
 from funcgrad.ops.indexing import ALL, add_at
 from funcgrad.tree import leaves as tree_leaves
 
@@ -133,6 +133,31 @@ def test_products_in_a_row(name, held, monkeypatch):
     assert bool(blocks) == (name in ("windows", "slopes of windows", "several alike"))
     if name == "several alike":
         assert max(blocks) == (2 if held else 1)
+
+
+@pytest.mark.parametrize("pose", [2, 4, 8])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("bits", [128, 256, 512])
+def test_columns_that_lie_in_runs(bits, dtype, pose, monkeypatch):
+    """Registers that hold less than a run, one, or several; columns that fill no register."""
+    if bits > machine().vector_bits:
+        pytest.skip(f"no registers of {bits} bits here")
+    monkeypatch.setattr(machine(), "vector_bits", bits)
+    runs = []
+
+    def noted(made, name, original=product.Product._write):
+        runs.append(made.plan.run)
+        original(made, name)
+
+    monkeypatch.setattr(product.Product, "_write", noted)
+    for inside in (2, 3, 8):
+        x = RNG.normal(size=(2, 7, inside, pose, pose)).astype(dtype)
+        w = RNG.normal(size=(3, inside, 5, pose, pose)).astype(dtype)
+        found = jit(layer_slopes, backend="llvm")(x, w)
+        for got, wanted in zip(found, layer_slopes(x, w), strict=True):
+            room = 1000 * np.finfo(dtype).eps * np.max(np.abs(wanted))
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=room)
+    assert pose in runs
 
 
 # -- any products ----------------------------------------------------------------------------------
