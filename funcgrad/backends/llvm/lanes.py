@@ -72,7 +72,8 @@ def store_lanes(
     type, n = memory_type(dtype), lanes(x.type)
     align = np.dtype(dtype).itemsize
     if streams:
-        f.store(x, pointer, min(LINE, n * align), f", !nontemporal !{f.module.once_noted('!{i32 1}')}")
+        note = f.module.once_noted("!{i32 1}")
+        f.store(x, pointer, min(LINE, n * align), f", !nontemporal !{note}")
         return
     if dtype == BOOL:
         x = x.cast("zext", "i8")

@@ -163,7 +163,8 @@ def two_powers(f: Function, n: Value) -> tuple[Value, Value]:
     k = kind(n)
     whole = integers(n + k.shift)
     half = whole >> 1
-    return tuple((x << k.mantissa).bitcast(n.type) for x in (half, whole - half))
+    low, high = ((x << k.mantissa).bitcast(n.type) for x in (half, whole - half))
+    return low, high
 
 
 def _by_scalef(f: Function, y: Value, n: Value) -> Value:
