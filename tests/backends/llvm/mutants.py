@@ -27,9 +27,9 @@ MUTANTS = [
     Mutant(LLVM + "lanes:load_lanes", "range(n - 1, -1, -1)", "range(n)", ("backwards",)),
     Mutant(LLVM + "product:Product._terms", "axis.b, wide", "1, wide", ("repeated",)),
     Mutant(LLVM + "contraction:planned", "c // run)", "c // run // 2)", ("runs",)),
-    Mutant(
-        LLVM + "product:Product._written", "self._at(at, k, step)", "self._at(at, k, 1)", ("runs",),
-    ),
+    Mutant(LLVM + "product:Product._column", "j & (run - 1)", "j & run", ("runs",)),
+    Mutant(LLVM + "product:Product._written", "self._at(at, k, step)", "self._at(at, k, 1)",
+           ("short runs",)),
     Mutant(
         LLVM + "gather:checked", "index + extent, index)", "index + (extent - 1), index)",
         ("gathers",),

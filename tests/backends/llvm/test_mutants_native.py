@@ -55,6 +55,9 @@ PROGRAMS = {
     "repeated": (lambda x, s: np.dot(x, np.broadcast_to(s, x.shape)), [V, np.float64(2.0)]),
     "quotients": (lambda m, s: m / s[:, None], [np.where(M > 1.5, np.inf, M), M[:, 0]]),
     "runs": (image_slope, [RNG.normal(size=(2, 5, 3, 4, 4)), RNG.normal(size=(2, 3, 5, 4, 4))]),
+    "short runs": (image_slope, [
+        RNG.normal(size=shape).astype(np.float32) for shape in ((2, 5, 3, 2, 2), (2, 3, 5, 2, 2))
+    ]),
     **{name: ROWS[name] for name in ROWS if "windows" not in name and name != "several alike"},
     "gathers": (lambda x, i: x[i] * 2.0, [V, PLACES]),
     "branches": (
