@@ -5,8 +5,10 @@ every page that it gives out anew: for a result of 16 MB that takes longer than 
 So outputs of a megabyte and more carry a memory handler of our own (NumPy's NEP 49), whose
 ``free`` puts the block on a shelf, up to ``config.recycled_bytes`` in all, and whose ``malloc``
 looks there for a block of the same size. All else is left to NumPy's own handler, which gives a
-little more than is asked for: blocks begin with a cache line, and in front of them stand their
-size and NumPy's own address.
+little more than is asked for: blocks begin in the middle of a page, and in front of them stand
+their size and NumPy's own address. (Large arrays begin where a page does, and processors compare
+a load's place in its page with those of the stores before it: of an array that lay a little
+behind the result, they would make every load wait for a store of other memory.)
 
 Both run under Python's global lock: arrays are made and destroyed there.
 """
@@ -20,7 +22,6 @@ from typing import Any
 from funcgrad import config
 from funcgrad.backends.llvm.capsules import numpy_function, pointer_of
 from funcgrad.backends.llvm.ir import Function, Module, Value
-from funcgrad.backends.llvm.lanes import LINE
 from funcgrad.backends.llvm.machine import machine
 
 __all__ = ["LARGE", "Shelf", "shelf"]
@@ -33,8 +34,9 @@ _PLACES = {name: 8 * i for i, name in enumerate(_WORDS)}
 _FIRST = 8 * len(_WORDS)  # then address and size of each block
 _SIZE = _FIRST + 16 * _SLOTS
 
-_AROUND = LINE + 16  # bytes that a block takes beyond its own
-_GIVEN, _LENGTH = -8, -16  # where NumPy's address and the size stand, counted from the block
+_HEAD, _PAGE = 16, 4096
+_AROUND = _PAGE + _HEAD  # bytes that a block takes beyond its own
+_GIVEN, _LENGTH = -8, -_HEAD  # where NumPy's address and the size stand, counted from the block
 
 _DEFAULT_HANDLER = 306  # place in NumPy's C interface
 
@@ -83,7 +85,8 @@ class _Words:
         with f.when(given.eq(0), likely=False):
             f.ret(given)
             f.begin(f.label("never"))
-        first = f.op(f"ptrtoint {given!r} to i64", "i64") + _AROUND & -LINE
+        place = f.op(f"ptrtoint {given!r} to i64", "i64")
+        first = (place + (_HEAD + _PAGE // 2 - 1) & -_PAGE) + _PAGE // 2
         block = f.op(f"inttoptr {first!r} to ptr", "ptr")
         f.store(given, f.at(block, _GIVEN))
         f.store(n, f.at(block, _LENGTH))
