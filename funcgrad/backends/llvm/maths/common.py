@@ -163,8 +163,7 @@ def two_powers(f: Function, n: Value) -> tuple[Value, Value]:
     k = kind(n)
     whole = integers(n + k.shift)
     half = whole >> 1
-    low, high = ((x << k.mantissa).bitcast(n.type) for x in (half, whole - half))
-    return low, high
+    return _power(half, n.type, k), _power(whole - half, n.type, k)
 
 
 def _by_scalef(f: Function, y: Value, n: Value) -> Value:
@@ -188,4 +187,9 @@ def _by_scalef(f: Function, y: Value, n: Value) -> Value:
 
 def power_of_two(shifted: Value, k: Kind) -> Value:
     """2^n from n + magic + bias."""
-    return (integers(shifted) << k.mantissa).bitcast(shifted.type)
+    return _power(integers(shifted), shifted.type, k)
+
+
+def _power(exponent: Value, type: str, k: Kind) -> Value:
+    """2^(n - bias), its exponent's bits being those of n."""
+    return (exponent << k.mantissa).bitcast(type)

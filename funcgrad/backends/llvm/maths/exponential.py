@@ -46,7 +46,8 @@ def exp_rest(f: Function, x: Value) -> tuple[Value, Value]:
 
 def exp_reduced(f: Function, x: Value) -> tuple[Value, Value, float]:
     """n, x - n ln 2 as far as it is exact (both are multiples of a small unit, and what is left
-    is short), and what is to be added to it n times."""
+    is short), and what is to be added to it n times. n is rounded by the shift that
+    ``two_powers`` uses: one constant for both."""
     k = kind(x)
     n = f.fma(x, split(LOG2_E, k)[0], k.shift) - k.shift
     hi, lo = split(LN2, k)
@@ -71,11 +72,11 @@ def exp_over(f: Function, x: Value, halvings: int) -> Value:
     low, high = limits(x)
     n, r = exp_rest(f, at_least(at_most(x, high), low))
     n = n - float(halvings) if halvings else n
-    p = poly(f, "exp", r)
+    slope = f.fma(poly(f, "exp", r), r, 1.0)  # e^r = 1 + r slope
     if scales_at_once(f, x):
-        return scaled(f, f.fma(f.fma(p, r, 1.0), r, 1.0), n)
+        return scaled(f, f.fma(slope, r, 1.0), n)
     half, rest = two_powers(f, n)
-    return f.fma(f.fma(r * r, p, r), half, half) * rest  # 1 is added and half multiplied in one
+    return f.fma(slope, r * half, half) * rest  # r half is exact: the same bits
 
 
 def exp2(f: Function, x: Value) -> Value:
