@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from funcgrad.backends.llvm.addresses import address
 from funcgrad.backends.llvm.elements import BOOL, memory_type
 from funcgrad.backends.llvm.lanes import LINE
 from funcgrad.backends.llvm.places import bytes_of
@@ -67,7 +68,7 @@ def fetch(writer: Any, view: View) -> None:
     f, dtype = writer.f, view.root.aval.dtype
     step = writer._along(strides_of(view))[(writer.n_outer or 0) - 1]
     rows = max(1, _AHEAD // (abs(step) * dtype.itemsize * len(writer.fetched)))
-    start = f.at(writer._address(view), rows * step, memory_type(dtype))
+    start = f.at(address(writer, view), rows * step, memory_type(dtype))
     f.module.declare(_PREFETCH, f"declare void {_PREFETCH}(ptr, i32, i32, i32)")
     for k in range(0, writer.lanes * dtype.itemsize, LINE):
         f.do(f"call void {_PREFETCH}({f.at(start, k)!r}, i32 0, i32 3, i32 1)")

@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from funcgrad.backends.llvm.types import (
+    FOLDED,
     bits,
     constant,
     element,
+    folded,
     integer_like,
     is_float,
     lanes,
@@ -50,6 +52,8 @@ class Value:
     def _with(self, op: str, float_op: str, other: Any, swap: bool = False) -> Value:
         y = self.f.lift(other, self.type)
         x, y = (y, self) if swap else (self, y)
+        if self.type == "i64" and op in FOLDED and (found := folded(op, x.name, y.name)):
+            return Value(self.f, found, "i64")
         word = float_op if is_float(self.type) else op
         return self.f.op(f"{word} {x.type} {x.name}, {y.name}", self.type)
 
@@ -217,12 +221,13 @@ class Function:
                      for i, p in enumerate(params)]  # fmt: skip
         self.head = f"define {linkage} {out} @{name}({', '.join(f'{p} %a{i}' for i, p in enumerate(params))}) {attributes}"  # noqa: E501
         self.slots: list[str] = []
-        self.lines: list[str] = []
+        self.lines: list[Any] = []  # lists among them are lines too, written at another time
         self.count = 0
         self.here = "entry"
 
     def text(self) -> str:
-        return "\n".join([f"{self.head} {{", "entry:", *self.slots, *self.lines, "}"])
+        lines = (line for x in self.lines for line in ((x,) if x.__class__ is str else x))
+        return "\n".join([f"{self.head} {{", "entry:", *self.slots, *lines, "}"])
 
     # -- instructions ----------------------------------------------------------------------------
 
@@ -296,6 +301,19 @@ class Function:
         return self.op(f"getelementptr {type}, ptr {pointer.name}, {place!r}", "ptr")
 
     # -- control -----------------------------------------------------------------------------------
+
+    def place(self) -> list[str]:
+        """Here, for instructions that are still to come: see ``earlier``."""
+        made: list[str] = []
+        self.lines.append(made)
+        return made
+
+    @contextmanager
+    def earlier(self, place: list[str]) -> Iterator[None]:
+        """Instructions (no jumps) that are written inside go to a place."""
+        now, self.lines = self.lines, place
+        yield
+        self.lines = now
 
     def label(self, stem: str = "b") -> str:
         self.count += 1

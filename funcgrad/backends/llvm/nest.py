@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from funcgrad.backends.llvm.addresses import Early, address, known
 from funcgrad.backends.llvm.elements import (
     BOOL,
     convert,
@@ -77,6 +78,8 @@ class NestWriter(Walk):
         for k in range(len(self.nest.stages)):
             self.sums |= self._accumulators(k, "full")
         self.index: list[Any] = [None] * len(self.extents)
+        self.here: dict[Any, Value] = {}  # addresses of the current body
+        self.early: list[Early] = [Early(f)]
         if self.rowwise:
             self._nested(0, self.n_outer or 0, self._row)
         else:
@@ -121,6 +124,7 @@ class NestWriter(Walk):
             return
         with self.f.loop(*self._range(level)) as i:
             self.index[level] = i
+            self.early[level + 1 :] = [Early(self.f)]
             self._nested(level + 1, stop, body)
 
     def _row(self) -> None:
@@ -137,7 +141,7 @@ class NestWriter(Walk):
             for v, slot in self.row_sums.items():
                 found = self.row_memo[v] = slot.total()
                 if v in self.stored:
-                    self._store(found, self._address(whole(v)), v.aval.dtype)
+                    self._store(found, address(self, whole(v)), v.aval.dtype)
 
     def _row_stage(self, stage: list[Any]) -> None:
         self.lanes, self.memo = 1, self.row_memo
@@ -147,7 +151,7 @@ class NestWriter(Walk):
             found = self._computed(item, whole(out))
             self.row_memo[out] = found
             if out in self.stored:
-                self._store(found, self._address(whole(out)), out.aval.dtype)
+                self._store(found, address(self, whole(out)), out.aval.dtype)
         self.is_row = False
 
     # -- elements ----------------------------------------------------------------------------------
@@ -177,12 +181,25 @@ class NestWriter(Walk):
         self.in_step = low % w == 0
         if full == w:
             self._body(items, self.f.const("i64", low), w)
+        elif full and (low % w or n % w) and not self.streamed and all(map(_repeats, items)):
+            self._overlapping(items, low, high)
+            return
         elif full:
             with self.f.loop(low, low + full, w) as i:
                 self._body(items, i, w)
         self.in_step = False
         if n % w:
             self._rest(items, low + full, n % w, once=full > 0)
+
+    def _overlapping(self, items: list[Any], low: int, high: int) -> None:
+        """Vectors at multiples of their length, of which the first and the last are moved inside:
+        one body for all, half the code."""
+        w, bound = self.width, self.f.const
+        self.in_step = False
+        with self.f.loop(low - low % w, high, w) as i:
+            i = i if low % w == 0 else self.f.intrinsic("smax", i, bound("i64", low))
+            i = i if high % w == 0 else self.f.intrinsic("smin", i, bound("i64", high - w))
+            self._body(items, i, w)
 
     def _flat(self, items: list[Any]) -> None:
         """One loop over everything, from ``begin`` to ``end``; chunks begin at whole vectors."""
@@ -217,6 +234,7 @@ class NestWriter(Walk):
         self.index[-1] = i
         self.lanes, self.skip = n, skip
         self.memo = {}
+        self.here.clear()
         self.is_row = False
         for view in self.fetched:
             fetch(self, view)
@@ -230,7 +248,7 @@ class NestWriter(Walk):
                 found = self.memo[out] = self._computed(item, whole(out))
                 if out in self.stored:
                     on = streams(self, whole(out))
-                    self._store(found, self._address(whole(out)), out.aval.dtype, streams=on)
+                    self._store(found, address(self, whole(out)), out.aval.dtype, streams=on)
                 elif out in self.crossing:
                     self._store(found, self._in_row(out), out.aval.dtype)
 
@@ -243,7 +261,7 @@ class NestWriter(Walk):
             old = self._load(item.view, dtype)
             found = old | found if dtype == BOOL else old + found
         on = not item.adds and streams(self, item.view)
-        self._store(found, self._address(item.view), dtype, stride, on)
+        self._store(found, address(self, item.view), dtype, stride, on)
 
     def _reduced(self, item: Eqn) -> None:
         (out,), (source,) = item.outvars, self.schedule.operands(item)
@@ -270,12 +288,12 @@ class NestWriter(Walk):
             found = folded(self.f, found, item.prim.name, dtype)
             lanes_now, self.lanes = self.lanes, 1
             old = self._load(view, dtype)
-            self._store(combine(item.prim.name, old, found, dtype), self._address(view), dtype)
+            self._store(combine(item.prim.name, old, found, dtype), address(self, view), dtype)
             self.lanes = lanes_now
             return
         old = self._load(view, dtype)
         new = combine(item.prim.name, old, found, dtype)
-        self._store(new, self._address(view), dtype, self._along(strides)[-1])
+        self._store(new, address(self, view), dtype, self._along(strides)[-1])
 
     # -- values ------------------------------------------------------------------------------------
 
@@ -283,7 +301,7 @@ class NestWriter(Walk):
         """The elements that a view shows at the current indices, as many as there are lanes."""
         root = view.root
         if root.__class__ is Literal:
-            return self._splat(self._number(root))
+            return self._number(root)
         if root in self.own:
             return self._splat(self._own(view))
         key = (root, view.offset, strides_of(view))
@@ -312,8 +330,8 @@ class NestWriter(Walk):
         return x.splat(self.lanes) if lanes(x.type) == 1 else x
 
     def _number(self, literal: Literal) -> Value:
-        dtype = literal.aval.dtype
-        return self.f.const(register_type(dtype) or "", literal.value)
+        type = vector(register_type(literal.aval.dtype) or "", self.lanes)
+        return self.f.const(type, literal.value)
 
     def _computed(self, eqn: Eqn, view: View) -> Value:
         """An equation's elements where ``view`` looks at its result."""
@@ -372,17 +390,6 @@ class NestWriter(Walk):
 
     # -- memory ------------------------------------------------------------------------------
 
-    def _address(self, view: View) -> Value:
-        """Where the first of the current elements of a view lies."""
-        f, type = self.f, memory_type(view.root.aval.dtype)
-        base = self.place[view.root]
-        place: Any = f.const("i64", view.offset)
-        known = self._along(strides_of(view))
-        for i, s in zip(self.index, known, strict=True):
-            if s and i is not None:
-                place = place + i * s if place.name != "0" else i * s
-        return f.at(base, place, type)
-
     def _in_row(self, v: Var) -> Value:
         """The place of the current elements in the buffer of a row."""
         f, first = self.f, self.n_outer or 0
@@ -396,9 +403,9 @@ class NestWriter(Walk):
             raise AssertionError(f"{view.root} is not an argument of the nest")
         base = self.place[view.root]
         if base.type != "ptr":
-            return self._splat(base)
+            return known(self, -1, "splat", Value.splat, base, self.lanes)
         stride = 0 if self.is_row else self._along(strides_of(view))[-1]
-        return self._loaded(self._address(view), stride, dtype)
+        return self._loaded(address(self, view), stride, dtype)
 
     def _loaded(self, pointer: Value, stride: int, dtype: Any) -> Value:
         return load_lanes(self.f, pointer, stride, self.lanes, dtype)
@@ -407,6 +414,11 @@ class NestWriter(Walk):
         self, x: Value, pointer: Value, dtype: Any, stride: int = 1, streams: bool = False
     ) -> None:
         store_lanes(self.f, x, pointer, stride, dtype, streams)
+
+
+def _repeats(item: Any) -> bool:
+    """Whether an element may be computed twice: it is written, not added."""
+    return not item.adds if item.__class__ is Place else item.prim.name not in REDUCTIONS
 
 
 def _is_power_of_two(x: Any) -> bool:

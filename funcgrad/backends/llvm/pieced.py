@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from funcgrad.backends.llvm.addresses import known
 from funcgrad.backends.llvm.elements import RULES, convert, register_type
 from funcgrad.backends.llvm.ir import Value, vector
 from funcgrad.compiler.pieces import Piece, pieces
@@ -30,11 +31,7 @@ def pieced(nest: Any, eqn: Eqn, view: View) -> Value:
         inside = RULES["add"]([_outside(nest, piece, dtype), inside], dtype, {})
     if not limits:
         return inside
-    holds: Any = None
-    for loop, first, last in limits:
-        here = _holds(nest, loop, first, last)
-        holds = here if holds is None else holds & here
-    return holds.select(inside, _outside(nest, piece, dtype))  # type: ignore[no-any-return]
+    return _all_hold(nest, limits).select(inside, _outside(nest, piece, dtype))
 
 
 def _limits(nest: Any, piece: Piece, view: View) -> list[tuple[int, int, int]] | None:
@@ -70,7 +67,7 @@ def _inside(nest: Any, piece: Piece, limits: list[Any], dtype: Any) -> Value:
     index, memo = list(nest.index), nest.memo
     assert piece.inside is not None
     for loop, first, last in limits:
-        nest.index[loop] = _clamped(nest, memo, loop, first, last)
+        nest.index[loop] = known(nest, loop, "clamped", _clamped, index[loop], first, last)
     if limits:
         key = ("moved", *limits)
         nest.memo = memo.setdefault(key, {})
@@ -79,14 +76,20 @@ def _inside(nest: Any, piece: Piece, limits: list[Any], dtype: Any) -> Value:
     return found
 
 
-def _clamped(nest: Any, memo: Any, loop: int, first: int, last: int) -> Value:
-    key = ("clamped", loop, nest.index[loop].name, first, last)
-    if key not in memo:
-        i, f = nest.index[loop], nest.f
-        i = f.intrinsic("smax", i, f.const("i64", first)) if first > 0 else i
-        memo[key] = f.intrinsic("smin", i, f.const("i64", last - 1))
-    return memo[key]  # type: ignore[no-any-return]
+def _clamped(i: Value, first: int, last: int) -> Value:
+    f = i.f
+    i = f.intrinsic("smax", i, f.const("i64", first)) if first > 0 else i
+    return f.intrinsic("smin", i, f.const("i64", last - 1))
 
 
-def _holds(nest: Any, loop: int, first: int, last: int) -> Value:
-    return (nest.index[loop] - first).compare("lt", last - first, signed=False)  # type: ignore[no-any-return]
+def _all_hold(nest: Any, limits: list[tuple[int, int, int]]) -> Value:
+    """Whether the indices lie in the box, in every lane."""
+    found: Any = None
+    for loop, first, last in sorted(limits):
+        here = known(nest, loop, "within", _within, nest.index[loop], first, last)
+        found = here if found is None else known(nest, loop, "and", Value.__and__, found, here)
+    return known(nest, loop, "splat", Value.splat, found, nest.lanes)  # type: ignore[no-any-return]
+
+
+def _within(i: Value, first: int, last: int) -> Value:
+    return (i - first).compare("lt", last - first, signed=False)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import struct
 from functools import lru_cache
 from typing import Any
 
 __all__ = [
+    "FOLDED",
     "bits",
     "constant",
     "element",
+    "folded",
     "integer_like",
     "is_float",
     "lanes",
@@ -106,3 +109,24 @@ def _hex(x: float, type: str) -> str:
 def _wrapped(n: int, width: int) -> int:
     n &= (1 << width) - 1
     return n - (1 << width) if n >> (width - 1) else n
+
+
+FOLDED = ("add", "sub", "mul")
+
+
+def folded(op: str, x: str, y: str) -> str | None:
+    """The result of an operation on two 64-bit integers, by their names, where it needs no
+    instruction: of two constants, or of 0 or 1 and another."""
+    left, right = _integer(x), _integer(y)
+    if left is not None and right is not None:
+        return str(_wrapped(getattr(operator, op)(left, right), 64))
+    neutral = 1 if op == "mul" else 0
+    if right == neutral:
+        return x
+    if left == neutral and op != "sub":
+        return y
+    return "0" if op == "mul" and 0 in (left, right) else None
+
+
+def _integer(name: str) -> int | None:
+    return int(name) if name[0] == "-" or name[0].isdigit() else None
