@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Arena"]
 
 _ALIGN = 64
+_LARGE, _PAGE, _APART = 1 << 15, 4096, 5184
 
 
 class Arena:
@@ -16,6 +17,8 @@ class Arena:
 
     def take(self, count: int) -> int:
         count = -(-count // _ALIGN) * _ALIGN
+        if count >= _LARGE:
+            count += _APART - count % _PAGE
         offset = 0
         for start in sorted(self.used):
             if start - offset >= count:

@@ -14,6 +14,7 @@ from funcgrad.backends.llvm.handler import Handler
 from funcgrad.backends.llvm.ir import Local, Value, vector
 from funcgrad.backends.llvm.lanes import load_lanes, store_lanes
 from funcgrad.backends.llvm.places import Memory, copy_view
+from funcgrad.backends.llvm.waves import Waves, planned
 from funcgrad.compiler.simplify import simplify
 from funcgrad.compiler.views import whole
 from funcgrad.ir.avals import array_aval
@@ -68,10 +69,12 @@ class Carry:
         if self.other is not None and swaps is not None and swaps % 2:
             first = self.other  # after an odd number of turns the value is at home
         s.copy(self.given, first)
+        self.first = first
         self.turns = Local(f, "ptr", first) if self.other is not None else None
 
-    def enter(self) -> None:
-        """At the beginning of a step: where the value is, and where the new one goes."""
+    def enter(self, t: Value | None = None) -> None:
+        """At the beginning of a step: where the value is, and where the new one goes; ``t`` is
+        the step's number where steps do not follow one another."""
         child = self.child
         if self.small:
             child.bind(self.inner, self.slot.get())
@@ -81,13 +84,18 @@ class Carry:
             for v in self.chain or ():
                 child.destination[v] = Memory(self.home)
             return
-        self.now = self.turns.get()
+        self.now = self.turns.get() if t is None else self._at(t)
         child.bind(self.inner, Memory(self.now))
         at_home = self.now.compare("eq", self.home)
         assert self.other is not None
         self.next = at_home.select(self.other, self.home)
         if self.out is not self.inner:
             child.destination[self.out] = Memory(self.next)
+
+    def _at(self, t: Value) -> Value:
+        assert self.other is not None
+        second = self.home if self.first is self.other else self.other
+        return (t & 1).eq(0).select(self.first, second)
 
     def leave(self, raw: Any) -> Any:
         """At the end of a step: the new value of a register, to be set after all are read."""
@@ -144,19 +152,40 @@ def _scan(s: Any, eqn: Any) -> None:
         c.start(result, length)
     ys = [_Rows(s, child, v, out, raw) for v, out, raw in zip(
         eqn.outvars[nk:], outs[nk:], body.outvars[nk:], strict=True)]  # fmt: skip
-    with f.loop(0, length) as t:
-        at = (length - 1) - t if p["reverse"] else t
+
+    def enter(t: Value, number: Value | None = None) -> None:
         for c in carries:
-            c.enter()
+            c.enter(number)
         rows: list[Any] = [*xs, *ys]
         for part in rows:
-            part.enter(at)
-        child.run()
-        _step_end(child, carries, body, ys)
+            part.enter((length - 1) - t if p["reverse"] else t)
+
+    waves = _waves(child, carries, xs, ys, length)
+    if waves is not None:
+        waves.write(lambda t: enter(t, t))
+    else:
+        with f.loop(0, length) as t:
+            enter(t)
+            child.run()
+            _step_end(child, carries, body, ys)
     for c, result in zip(carries, eqn.outvars, strict=False):
         c.finish(result, known=True)
     for y in ys:
         y.finish()
+
+
+def _waves(child: Any, carries: Any, xs: Any, ys: Any, length: int) -> Waves | None:
+    """How steps go together, where all that changes lies in memory, or is one number for each
+    step."""
+    small = [*(c.small for c in carries), *(child.small(y.raw) for y in ys),
+             *(child.small(x.inner) and x.inner.aval.size > 1 for x in xs)]  # fmt: skip
+    outs = child.schedule.outs
+    if any(small) or not carries or any(v.__class__ is not Var for v in outs):
+        return None
+    carried = {c.out: c.inner for c in carries}
+    if len(set(outs)) < len(outs) or {*carried.values()} & {*outs}:
+        return None  # a result that is to be copied
+    return planned(child, carried, length)
 
 
 def _step_end(child: Any, carries: list[Carry], body: Jaxpr, ys: Any) -> None:

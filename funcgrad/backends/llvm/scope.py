@@ -356,10 +356,13 @@ class Scope:
                 one = load_lanes(self.f, at, 0, 1, dtype) + one
             store_lanes(self.f, one, at, 1, dtype)
 
-    def _nest(self, nest: Nest) -> None:
-        writer = NestWriter(
+    def writer(self, nest: Nest) -> NestWriter:
+        return NestWriter(
             self.module, self.schedule, nest, self.in_register, self.program.vector_bits
         )
+
+    def _nest(self, nest: Nest) -> None:
+        writer = self.writer(nest)
         chunks = parallel.chunks(writer)
         slots: dict[Any, Value] = {}
         for v in [v for item in nest.items if isinstance(item, Eqn) for v in item.outvars]:
@@ -373,7 +376,7 @@ class Scope:
         writer.streamed = {v for v in writer.arguments if self._streams(v)} - read_back(writer)
         name = self.program.name("nest")
         writer.write(name)
-        args = [slots.get(root) or self._argument(root) for root in writer.arguments]
+        args = [slots.get(root) or self.argument(root) for root in writer.arguments]
         parallel.call(self, writer, name, args, chunks)
         for v in writer.own:
             if v in slots:
@@ -406,7 +409,7 @@ class Scope:
         elif chunks > 1:
             parallel.combine_columns(self, writer._op(v), v, slot, chunks)
 
-    def _argument(self, root: Any) -> Value:
+    def argument(self, root: Any) -> Value:
         if self.in_register(root):
             place = self.where[root]
             return place.get() if isinstance(place, Local) else place

@@ -1,0 +1,316 @@
+"""Several steps of a scan at once, over arrays that no near cache holds.
+
+A step of a simulation on a grid reads and writes whole arrays, and the next one fetches them all
+from far away again. But a row of the next step needs only the rows around it of this one. So
+blocks of rows go through several steps while they are near, each *sweep* (a nest, or a copy, of
+one of these steps) a few rows behind the one before it. (M. Wolfe, "Loop skewing: the wavefront
+method revisited", 1986.)
+
+For threads, the rows are cut into bands. Where sweep g of two conflicts with a later one in rows
+at most ``reach`` away, the rows that follow from a band's own alone are, in sweep g, those
+``reach`` g away from its ends: bands do these by themselves, and then, again by themselves, the
+borders between them are filled (split tiling: T. Grosser et al., "Split tiling for GPUs", 2013).
+Nothing changes but the order: of two sweeps that touch the same row, the earlier one has done so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from funcgrad.backends.llvm.elements import memory_type
+from funcgrad.backends.llvm.ir import Function, Value
+from funcgrad.backends.llvm.places import Memory, bytes_of
+from funcgrad.compiler.kernels import Init, Nest, Place
+from funcgrad.compiler.views import View, whole
+from funcgrad.compiler.walk import strides_of
+from funcgrad.ir.jaxpr import Var
+
+__all__ = ["Waves", "planned"]
+
+_WORTH = 1 << 20  # bytes that a step goes over; less stays near anyhow
+_NEAR = 1 << 19  # bytes that all sweeps have under way
+_BLOCK = 1 << 15  # bytes of the block of one sweep
+_FEWEST, _MOST = 3, 12  # steps at once
+_BANDS, _WIDE = 16, 4  # of them, and their rows beside those that they lose
+_GRAIN = 64  # elements: whole vectors
+_MEMCPY = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
+
+
+class _Access:
+    """What of an array one round of a nest's first loop touches: from the element ``first`` to
+    ``last``; with every round all of it moves by ``stride`` elements."""
+
+    def __init__(self, root: Var, stride: int, first: int = 0, last: int = 0):
+        self.root, self.stride, self.first, self.last = root, stride, first, last
+
+
+class _Sweep:
+    """A nest, or a copy of a whole array; ``per_row`` of its rounds are a row."""
+
+    def __init__(self, step: Any, writer: Any, rounds: int, bytes_used: int):
+        self.step, self.writer, self.rounds, self.bytes = step, writer, rounds, bytes_used
+        self.written: list[_Access] = []
+        self.touched: list[_Access] = []  # these, and what is read
+        self.per_row = 1
+
+    @property
+    def flat(self) -> bool:
+        """Whether its rounds are vectors, the last of which is moved back."""
+        return self.writer is not None and len(self.writer.extents) == 1
+
+
+def planned(child: Any, carried: dict[Var, Var], length: int) -> Waves | None:
+    """How the steps of a loop go together; ``carried`` are its results and the inputs that these
+    become in the next step. None where a step does something else, where rows far away are
+    touched, or where it would not pay."""
+    steps = child.schedule.steps
+    changing = set(carried.values())
+    for step in steps:
+        if isinstance(step, Nest):
+            changing.update(step.stored)
+        elif isinstance(step, Init):
+            changing.add(step.target)
+    sweeps = []
+    for k, step in enumerate(steps):
+        if isinstance(step, Init) and step.start is None:
+            continue
+        sweep = _nest(child, step, changing) if isinstance(step, Nest) else _copy(child, step, k)
+        if sweep is None:
+            return None
+        sweeps.append(sweep)
+    if not sweeps or length < _FEWEST or sum(s.bytes for s in sweeps) < _WORTH:
+        return None
+    rows = _rows(sweeps, carried)
+    if rows is None:
+        return None
+    waves = Waves(child, sweeps, length, _reach(sweeps, rows, carried))
+    return waves if waves.fits() else None
+
+
+def _copy(child: Any, step: Any, k: int) -> _Sweep | None:
+    """A value that begins as another, which lives on."""
+    if not (isinstance(step, Init) and isinstance(step.start, View) and step.start.is_whole):
+        return None
+    root, out = step.start.root, step.target
+    lives = child.last.get(root) != k or root in child.kept
+    if root.__class__ is not Var or root.aval.dtype != out.aval.dtype or not lives:
+        return None
+    found = _Sweep(step, None, out.aval.size, 2 * bytes_of(out.aval))
+    found.written = [_Access(out, 1)]
+    found.touched = [*found.written, _Access(root, 1)]
+    return found
+
+
+def _nest(child: Any, nest: Nest, changing: set[Var]) -> _Sweep | None:
+    """A nest of one stage, without sums and computed places."""
+    writer = child.writer(nest)
+    plain = len(nest.stages) == 1 and all(kind == "element" for kind in writer.kinds.values())
+    single = len(writer.extents) == 1 and writer.cuts
+    names = {x.prim.name for x in (*nest.items, *child.schedule.inline.values())
+             if x.__class__ is not Place}  # fmt: skip
+    if not plain or single or "gather" in names:
+        return None
+    written = [*map(whole, nest.stored), *(i.view for i in nest.items if isinstance(i, Place))]
+    used = sum(bytes_of(root.aval) for root in writer.arguments)
+    found = _Sweep(nest, writer, writer.extents[0], used)
+    found.written = [_access(writer, view) for view in written]
+    found.touched = [*found.written,
+                     *(_access(writer, view) for view in _read(child, nest, changing))]  # fmt: skip
+    return found
+
+
+def _read(child: Any, nest: Nest, changing: set[Var]) -> Iterator[View]:
+    """What of the arrays that the loop writes a nest reads, and does not make itself."""
+    own = {v for item in nest.items if not isinstance(item, Place) for v in item.outvars}
+    for item in nest.items:
+        for view, _ in child.schedule._leaves(item):
+            if view.root in changing and view.root not in own:
+                yield view
+
+
+def _access(writer: Any, view: View) -> _Access:
+    stride, *inner = writer._along(strides_of(view))
+    moves = [(n - 1) * s for n, s in zip(writer.extents[1:], inner, strict=True)]
+    first, last = (view.offset + sum(f(x, 0) for x in moves) for f in (min, max))
+    if len(writer.extents) == 1:
+        first -= writer.width  # the last vector is moved back
+    return _Access(view.root, stride, first, last)
+
+
+def _rows(sweeps: list[_Sweep], carried: dict[Var, Var]) -> dict[Var, int] | None:
+    """How many elements of each array are a row, so that all sweeps go through the rows of all
+    arrays at the same pace; None where there is no such number."""
+    rows: dict[Var, int] = {}
+    for _ in range(2 + len(sweeps)):
+        for s in sweeps:
+            if min(a.stride for a in s.touched) <= 0:
+                return None
+            for a in s.touched:
+                s.per_row = max(s.per_row, rows.get(carried.get(a.root, a.root), 1) // a.stride)
+            for a in s.touched:
+                root = carried.get(a.root, a.root)
+                rows[root] = max(rows.get(root, 1), a.stride * s.per_row)
+    agree = all(
+        a.stride * s.per_row == rows[carried.get(a.root, a.root)]
+        for s in sweeps for a in s.touched
+    )  # fmt: skip
+    return rows if agree else None
+
+
+def _reach(sweeps: list[_Sweep], rows: dict[Var, int], carried: dict[Var, Var]) -> int:
+    """How many rows apart two sweeps can be and yet meet: what one writes, and what the other
+    touches, each counted from its own row."""
+
+    def away(a: _Access) -> int:
+        row = rows[carried.get(a.root, a.root)]
+        return max(0, -(a.first // row), -((a.stride - 1 - a.last) // row))
+
+    far = max(away(a) for s in sweeps for a in s.touched)
+    return far + max(away(a) for s in sweeps for a in s.written)
+
+
+def _up(n: int, grain: int) -> int:
+    return -(-n // grain) * grain
+
+
+class Waves:
+    """The sweeps of some steps, and the bands and blocks of rows in which they are done."""
+
+    def __init__(self, child: Any, sweeps: list[_Sweep], length: int, reach: int):
+        self.child, self.sweeps, self.length = child, sweeps, length
+        self.rows = max(-(-s.rounds // s.per_row) for s in sweeps)
+        grain = _GRAIN if any(s.flat and s.per_row == 1 for s in sweeps) else 1
+        heaviest = max(s.bytes for s in sweeps) // self.rows
+        self.block = _up(max(1, _BLOCK // max(1, heaviest)), grain)
+        self.reach = _up(reach, grain)
+        self.lag = -(-self.reach // self.block)  # blocks
+        window = sum(s.bytes for s in sweeps) // self.rows * self.block * max(1, self.lag)
+        slope = self.reach * len(sweeps)  # rows that a band is narrower after each step
+        self.steps = min(_MOST, length, _NEAR // max(1, window),
+                         self.rows // max(1, 4 * _WIDE * slope))  # fmt: skip
+        count = min(_BANDS, self.rows // max(_WIDE * slope * self.steps, self.block)) // 4 * 4
+        self.band = _up(-(-self.rows // max(1, count)), grain)
+        self.bands = -(-self.rows // self.band)
+        self.whole = all(s.per_row * grain % s.writer.width == 0 for s in sweeps if s.flat)
+
+    def fits(self) -> bool:
+        """Whether several steps and bands come together, of whole vectors."""
+        return self.steps >= _FEWEST and self.bands > 1 and self.whole
+
+    # -- the loop --------------------------------------------------------------------------------
+
+    def write(self, enter: Callable[[Value], None]) -> None:
+        """The loop over all steps; ``enter(t)`` says where step t finds and leaves its values."""
+        f = self.child.f
+        with f.loop(0, self.length, self.steps) as start:
+            count = f.intrinsic("smin", self.length - start, f.const("i64", self.steps))
+            with f.loop(0, count) as w:
+                enter(start + w)
+                given = self._given()
+                words = sum(map(len, given))
+                table = f.alloca("i64", self.steps * words)
+                for k, x in enumerate(x for part in given for x in part):
+                    f.store(x, f.at(table, (w * words + k) * 8))
+            self._bands(count * len(self.sweeps), table, self._task(given))
+        self._free()
+
+    def _given(self) -> list[list[Value]]:
+        """What the sweeps of one step are called with: their arguments' addresses, or numbers."""
+        child, found = self.child, []
+        for step in child.schedule.steps:
+            if isinstance(step, Init):
+                pointer = child.allocate(step.target)
+                if step.start is not None:
+                    found.append([pointer, child.memory(step.start.root)])
+                continue
+            (writer,) = (s.writer for s in self.sweeps if s.step is step)
+            for v in step.stored:
+                child.allocate(v)
+            found.append([child.argument(root) for root in writer.arguments])
+        return found
+
+    def _free(self) -> None:
+        child = self.child
+        for step in child.schedule.steps:
+            for v in [step.target] if isinstance(step, Init) else step.stored:
+                place = child.where[v]
+                if isinstance(place, Memory) and place.offset is not None:
+                    child.program.plan.give(place.offset)
+                    place.offset = None
+
+    def _bands(self, sweeps: Value, table: Value, task: str) -> None:
+        """All bands, then all borders between them."""
+        child, f = self.child, self.child.f
+        context = f.alloca("i64", 4)
+        f.store(table, context)
+        f.store(child.program.status, f.at(context, 8))
+        f.store(sweeps, f.at(context, 16))
+        child.module.declare("@parallel", "declare void @parallel(ptr, ptr, i64)")
+        pointer = Value(f, f"@{task}", "ptr")
+        borders = self.bands - 1 if self.reach else 0
+        counts = [f.const("i64", n) for n in (self.bands, borders)]
+        with f.loop(0, 1 + bool(borders)) as phase:
+            f.store(phase, f.at(context, 24))
+            f.call("parallel", "void", pointer, context, phase.eq(0).select(*counts))
+
+    def _task(self, given: list[list[Value]]) -> str:
+        """The function of one band, or one border: block by block, sweep by sweep."""
+        child, name = self.child, self.child.program.name("wave")
+        f: Function = child.module.function(name, "void", ["ptr", "i64"], attributes="nounwind")
+        context, i = f.args
+        table, status = f.load("ptr", context), f.load("ptr", f.at(context, 8))
+        sweeps, phase = (f.load("i64", f.at(context, at)) for at in (16, 24))
+        low, high, left, right = self._ends(phase.eq(0), i)
+        last = sweeps - 1
+        start = low + f.intrinsic("smin", left * last, f.const("i64", 0))
+        stop = high + f.intrinsic("smax", right * last, f.const("i64", 0))
+        ticks = (stop - start + (self.block - 1)) / self.block + last * self.lag
+        with f.loop(0, ticks) as tick, f.loop(0, sweeps) as g:
+            at = start + (tick - g * self.lag) * self.block
+            begin = f.intrinsic("smax", at, low + left * g)
+            end = f.intrinsic("smin", at + self.block, high + right * g)
+            self._sweep(f, given, table, status, g, begin, end)
+        f.ret()
+        return name
+
+    def _ends(self, is_band: Value, i: Value) -> tuple[Value, ...]:
+        """Where the rows of the first sweep begin and end, and how these move with each sweep."""
+        f, reach = i.f, self.reach
+        first, final = i.eq(0), i.eq(self.bands - 1)
+        low = is_band.select(i, i + 1) * self.band
+        high = is_band.select(f.intrinsic("smin", low + self.band, f.const("i64", self.rows)), low)
+        zero = f.const("i64", 0)
+        left = is_band.select(first.select(zero, reach), -reach)
+        right = is_band.select(final.select(zero, -reach), reach)
+        return low, high, left, right
+
+    def _sweep(
+        self, f: Function, given: list[list[Value]], table: Value, status: Value, g: Value,
+        begin: Value, end: Value,
+    ) -> None:  # fmt: skip
+        """Rows of one sweep: of one of the kinds that a step consists of."""
+        w = g / len(self.sweeps)
+        kind = g - w * len(self.sweeps)
+        at = f.at(table, w * (8 * sum(map(len, given))))
+        for k, (s, values) in enumerate(zip(self.sweeps, given, strict=True)):
+            first = begin * s.per_row
+            last = f.intrinsic("smin", end * s.per_row, f.const("i64", s.rounds))
+            with f.when(kind.eq(k) & first.lt(last)):
+                args = [f.load(x.type, f.at(at, 8 * n)) for n, x in enumerate(values)]
+                self._block(f, s, args, status, first, last)
+            at = f.at(at, 8 * len(values))
+
+    def _block(
+        self, f: Function, s: _Sweep, args: list[Value], status: Value, begin: Value, end: Value
+    ) -> None:
+        if s.writer is None:
+            dtype = s.step.target.aval.dtype
+            to, source = (f.at(x, begin, memory_type(dtype)) for x in args)
+            size = (end - begin) * dtype.itemsize
+            f.module.declare("@llvm.memcpy", _MEMCPY)
+            f.do(f"call void @llvm.memcpy.p0.p0.i64({to!r}, {source!r}, {size!r}, i1 false)")
+            return
+        name = self.child.program.name("nest")
+        s.writer.write(name)
+        f.call(name, "void", *args, status, begin, end)
