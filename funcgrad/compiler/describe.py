@@ -55,11 +55,13 @@ def _step(schedule: Schedule, step: Any) -> list[str]:
         return [f"memory for {_value(step.target)}"]
     if isinstance(step, Place):
         return [f"into {_value(step.view.root)}: {_value(step.value)}"]
-    lines = [f"{step.prim.name}:"]
-    for jaxpr in jaxprs_in(step.params):
-        inner = schedule_of(simplify(jaxpr))
-        body = describe(inner) if inner is not None else ["numbers only"]
-        lines += ["  " + line for line in body or ["its inputs"]]
+    bodies = [simplify(jaxpr) for jaxpr in jaxprs_in(step.params)]
+    together = [f", {n} steps at once" for body in bodies if (n := body.derived.get("together"))]
+    lines = [f"{step.prim.name}{''.join(together)}:"]
+    for body in bodies:
+        inner = schedule_of(body)
+        found = describe(inner) if inner is not None else ["numbers only"]
+        lines += ["  " + line for line in found or ["its inputs"]]
     return lines
 
 

@@ -162,6 +162,7 @@ def _scan(s: Any, eqn: Any) -> None:
 
     waves = _waves(child, carries, xs, ys, length)
     if waves is not None:
+        body.derived["together"] = waves.steps
         waves.write(lambda t: enter(t, t))
     else:
         with f.loop(0, length) as t:

@@ -13,7 +13,10 @@ from funcgrad.backends.llvm.ir import Function, Value, vector
 from funcgrad.backends.llvm.lanes import store_lanes, strips
 from funcgrad.compiler.views import View, contiguous, joined
 
-__all__ = ["Memory", "bytes_of", "copy_strided", "copy_view", "fill", "places"]
+__all__ = [
+    "Memory", "bytes_of", "clear", "copy_bytes", "copy_strided", "copy_view", "fill", "is_zero",
+    "places",
+]  # fmt: skip
 
 
 class Memory:
@@ -37,14 +40,28 @@ def places(view: View) -> Sequence[int]:
     return [int(k) for k in view.offset + steps @ index]
 
 
+def is_zero(x: Any) -> bool:
+    """Whether all bits of a number are 0."""
+    return not hasattr(x, "aval") and x is not None and x == 0 and not np.signbit(x)
+
+
+def clear(f: Function, pointer: Value, size: Value) -> None:
+    """So many bytes of zeros."""
+    f.module.declare("@llvm.memset", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+    f.do(f"call void @llvm.memset.p0.i64({pointer!r}, i8 0, {size!r}, i1 false)")
+
+
+def copy_bytes(f: Function, target: Value, source: Value, size: Value) -> None:
+    f.module.declare("@llvm.memcpy", "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+    f.do(f"call void @llvm.memcpy.p0.p0.i64({target!r}, {source!r}, {size!r}, i1 false)")
+
+
 def fill(f: Function, pointer: Value, aval: Any, x: Any, dtype: Any) -> None:
     """The same number everywhere."""
     out = aval.dtype
     if not isinstance(x, Value):
-        if x == 0 and not np.signbit(x):
-            size = f.const("i64", bytes_of(aval))
-            f.module.declare("@llvm.memset", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
-            f.do(f"call void @llvm.memset.p0.i64(ptr {pointer.name}, i8 0, {size!r}, i1 false)")
+        if is_zero(x):
+            clear(f, pointer, f.const("i64", bytes_of(aval)))
             return
         x = f.const(register_type(out) or "", x)
         dtype = out
@@ -65,10 +82,7 @@ def copy_view(f: Function, pointer: Value, view: View, target: Value) -> None:
     type, count = memory_type(dtype), prod(view.shape)
     source = f.at(pointer, view.offset, type)
     if view.is_contiguous:
-        size = f.const("i64", count * dtype.itemsize)
-        f.module.declare("@llvm.memcpy", "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
-        f.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {target.name}, ptr {source.name}, {size!r}, "
-             "i1 false)")  # fmt: skip
+        copy_bytes(f, target, source, f.const("i64", count * dtype.itemsize))
         return
     copy_strided(f, source, View(None, 0, view.strides, view.shape), target, dtype)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from funcgrad.backends.llvm import bands
 from funcgrad.backends.llvm.ir import Function, Local, Module, Value
 
 __all__ = ["FUNCTIONS", "MOST", "PLACES", "SIZE", "code"]
@@ -35,7 +36,7 @@ _PATIENCE = 4000  # looks before the caller offers its processor to others
 
 
 def code(triple: str) -> str:
-    """The module with ``parallel`` and ``worker``, as text."""
+    """The module with ``parallel``, ``worker`` and ``waves``, as text."""
     module = Module()
     module.declare("@funcgrad_pool", "@funcgrad_pool = external global i8")
     pause = "@llvm.x86.sse2.pause" if triple.startswith("x86") else "@llvm.aarch64.hint"
@@ -45,6 +46,7 @@ def code(triple: str) -> str:
     _Share(module.function("share", "void", ["i64"]), rest).write()
     _Parallel(module.function("parallel", "void", ["ptr", "ptr", "i64"], linkage=""), rest).write()
     _Worker(module.function("worker", "void", ["i64"], linkage=""), rest).write()
+    bands.code(module)
     return module.text()
 
 

@@ -78,9 +78,7 @@ def loaded(text: str) -> tuple[int, Code]:
     """The address of a module's program, and what keeps it alive."""
     name = f"fg_{hashlib.sha256(text.encode()).hexdigest()[:24]}"
     text = text.replace(f"@{_MAIN}(", f"@{name}(")
-    symbols = blas.symbols(text)
-    if "@parallel(" in text:
-        symbols |= threads.symbols()
+    symbols = blas.symbols(text) | threads.symbols(text)
     code = machine().load(text, [name], effort(text), symbols)
     return code[name], code
 

@@ -19,7 +19,7 @@ from funcgrad import config
 from funcgrad.backends.llvm import pool
 from funcgrad.backends.llvm.machine import machine
 
-__all__ = ["parallel", "symbols"]
+__all__ = ["symbols"]
 
 
 class Pool:
@@ -32,7 +32,7 @@ class Pool:
         self.start_here = ctypes.CFUNCTYPE(None)(self.start)
         self.threads: list[threading.Thread] = []
         self.lock = threading.Lock()
-        names = ("parallel", "worker")
+        names = ("parallel", "waves", "worker")
         self.code = machine().load(
             pool.code(machine().triple), names, level=0, symbols={"funcgrad_pool": self.base}
         )
@@ -118,11 +118,7 @@ def _pool() -> Pool:
     return Pool()
 
 
-def parallel() -> int:
-    """The address of ``void parallel(ptr task, ptr context, i64 chunks)``."""
-    return _pool().code["parallel"]
-
-
-def symbols() -> dict[str, int]:
-    """What a module that declares ``@parallel`` is loaded with."""
-    return {"parallel": parallel()}
+def symbols(text: str) -> dict[str, int]:
+    """What a module's text declares of the pool, and what it is to be loaded with."""
+    wanted = [name for name in ("parallel", "waves") if f"@{name}(" in text]
+    return {name: _pool().code[name] for name in wanted}

@@ -2,9 +2,9 @@
 
 A step of a simulation on a grid reads and writes whole arrays, and the next one fetches them all
 from far away again. But a row of the next step needs only the rows around it of this one. So
-blocks of rows go through several steps while they are near, each *sweep* (a nest, or a copy, of
-one of these steps) a few rows behind the one before it. (M. Wolfe, "Loop skewing: the wavefront
-method revisited", 1986.)
+blocks of rows go through several steps while they are near, each *sweep* (a nest of one of these
+steps, or what an array begins as) a few rows behind the one before it. (M. Wolfe, "Loop skewing:
+the wavefront method revisited", 1986.)
 
 For threads, the rows are cut into bands. Where sweep g of two conflicts with a later one in rows
 at most ``reach`` away, the rows that follow from a band's own alone are, in sweep g, those
@@ -16,11 +16,13 @@ Nothing changes but the order: of two sweeps that touch the same row, the earlie
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import gcd, lcm
 from typing import Any
 
+from funcgrad.backends.llvm.bands import DECLARED
 from funcgrad.backends.llvm.elements import memory_type
 from funcgrad.backends.llvm.ir import Function, Value
-from funcgrad.backends.llvm.places import Memory, bytes_of
+from funcgrad.backends.llvm.places import Memory, bytes_of, clear, copy_bytes, is_zero
 from funcgrad.compiler.kernels import Init, Nest, Place
 from funcgrad.compiler.views import View, whole
 from funcgrad.compiler.walk import strides_of
@@ -33,8 +35,6 @@ _NEAR = 1 << 19  # bytes that all sweeps have under way
 _BLOCK = 1 << 15  # bytes of the block of one sweep
 _FEWEST, _MOST = 3, 12  # steps at once
 _BANDS, _WIDE = 16, 4  # of them, and their rows beside those that they lose
-_GRAIN = 64  # elements: whole vectors
-_MEMCPY = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
 
 
 class _Access:
@@ -46,7 +46,7 @@ class _Access:
 
 
 class _Sweep:
-    """A nest, or a copy of a whole array; ``per_row`` of its rounds are a row."""
+    """A nest, or how a whole array begins; ``per_row`` of its rounds are a row."""
 
     def __init__(self, step: Any, writer: Any, rounds: int, bytes_used: int):
         self.step, self.writer, self.rounds, self.bytes = step, writer, rounds, bytes_used
@@ -55,9 +55,10 @@ class _Sweep:
         self.per_row = 1
 
     @property
-    def flat(self) -> bool:
-        """Whether its rounds are vectors, the last of which is moved back."""
-        return self.writer is not None and len(self.writer.extents) == 1
+    def vector(self) -> int:
+        """Rounds side by side where they are elements; the last of these are done once more."""
+        flat = self.writer is not None and len(self.writer.extents) == 1
+        return self.writer.width if flat else 1
 
 
 def planned(child: Any, carried: dict[Var, Var], length: int) -> Waves | None:
@@ -75,7 +76,7 @@ def planned(child: Any, carried: dict[Var, Var], length: int) -> Waves | None:
     for k, step in enumerate(steps):
         if isinstance(step, Init) and step.start is None:
             continue
-        sweep = _nest(child, step, changing) if isinstance(step, Nest) else _copy(child, step, k)
+        sweep = _nest(child, step, changing) if isinstance(step, Nest) else _begun(child, step, k)
         if sweep is None:
             return None
         sweeps.append(sweep)
@@ -88,18 +89,22 @@ def planned(child: Any, carried: dict[Var, Var], length: int) -> Waves | None:
     return waves if waves.fits() else None
 
 
-def _copy(child: Any, step: Any, k: int) -> _Sweep | None:
-    """A value that begins as another, which lives on."""
-    if not (isinstance(step, Init) and isinstance(step.start, View) and step.start.is_whole):
+def _begun(child: Any, step: Any, k: int) -> _Sweep | None:
+    """A value that begins as zeros, or as another value, which lives on."""
+    if not isinstance(step, Init):
         return None
-    root, out = step.start.root, step.target
+    out, start = step.target, step.start
+    found = _Sweep(step, None, out.aval.size, bytes_of(out.aval))
+    found.written = found.touched = [_Access(out, 1)]
+    if not isinstance(start, View):
+        return found if is_zero(start) else None
+    root = start.root
     lives = child.last.get(root) != k or root in child.kept
     if root.__class__ is not Var or root.aval.dtype != out.aval.dtype or not lives:
         return None
-    found = _Sweep(step, None, out.aval.size, 2 * bytes_of(out.aval))
-    found.written = [_Access(out, 1)]
     found.touched = [*found.written, _Access(root, 1)]
-    return found
+    found.bytes += bytes_of(out.aval)
+    return found if start.is_whole else None
 
 
 def _nest(child: Any, nest: Nest, changing: set[Var]) -> _Sweep | None:
@@ -180,7 +185,7 @@ class Waves:
     def __init__(self, child: Any, sweeps: list[_Sweep], length: int, reach: int):
         self.child, self.sweeps, self.length = child, sweeps, length
         self.rows = max(-(-s.rounds // s.per_row) for s in sweeps)
-        grain = _GRAIN if any(s.flat and s.per_row == 1 for s in sweeps) else 1
+        grain = lcm(*[w // gcd(w, s.per_row) for s in sweeps if (w := s.vector)])  # whole vectors
         heaviest = max(s.bytes for s in sweeps) // self.rows
         self.block = _up(max(1, _BLOCK // max(1, heaviest)), grain)
         self.reach = _up(reach, grain)
@@ -192,11 +197,10 @@ class Waves:
         count = min(_BANDS, self.rows // max(_WIDE * slope * self.steps, self.block)) // 4 * 4
         self.band = _up(-(-self.rows // max(1, count)), grain)
         self.bands = -(-self.rows // self.band)
-        self.whole = all(s.per_row * grain % s.writer.width == 0 for s in sweeps if s.flat)
 
     def fits(self) -> bool:
-        """Whether several steps and bands come together, of whole vectors."""
-        return self.steps >= _FEWEST and self.bands > 1 and self.whole
+        """Whether several steps and bands come together."""
+        return self.steps >= _FEWEST and self.bands > 1
 
     # -- the loop --------------------------------------------------------------------------------
 
@@ -208,26 +212,27 @@ class Waves:
             with f.loop(0, count) as w:
                 enter(start + w)
                 given = self._given()
-                words = sum(map(len, given))
-                table = f.alloca("i64", self.steps * words)
-                for k, x in enumerate(x for part in given for x in part):
-                    f.store(x, f.at(table, (w * words + k) * 8))
-            self._bands(count * len(self.sweeps), table, self._task(given))
+                stride = 8 * max(map(len, given))
+                table = f.alloca("i64", self.steps * len(given) * stride // 8)
+                row = f.at(table, w * (stride * len(given)))
+                for values in given:
+                    for k, x in enumerate(values):
+                        f.store(x, f.at(row, 8 * k))
+                    row = f.at(row, stride)
+            sizes = (stride, self.rows, self.band, self.bands, self.reach, self.block, self.lag)
+            self.child.module.declare("@waves", DECLARED)
+            numbers = [f.const("i64", n) for n in sizes]
+            f.call("waves", "void", table, count * len(given), *numbers)
         self._free()
 
     def _given(self) -> list[list[Value]]:
-        """What the sweeps of one step are called with: their arguments' addresses, or numbers."""
-        child, found = self.child, []
+        """The rows of the table for one step."""
+        child, sweeps, found = self.child, iter(self.sweeps), []
         for step in child.schedule.steps:
-            if isinstance(step, Init):
-                pointer = child.allocate(step.target)
-                if step.start is not None:
-                    found.append([pointer, child.memory(step.start.root)])
-                continue
-            (writer,) = (s.writer for s in self.sweeps if s.step is step)
-            for v in step.stored:
+            for v in [step.target] if isinstance(step, Init) else step.stored:
                 child.allocate(v)
-            found.append([child.argument(root) for root in writer.arguments])
+            if not (isinstance(step, Init) and step.start is None):
+                found.append(self._called(next(sweeps)))
         return found
 
     def _free(self) -> None:
@@ -239,78 +244,37 @@ class Waves:
                     child.program.plan.give(place.offset)
                     place.offset = None
 
-    def _bands(self, sweeps: Value, table: Value, task: str) -> None:
-        """All bands, then all borders between them."""
-        child, f = self.child, self.child.f
-        context = f.alloca("i64", 4)
-        f.store(table, context)
-        f.store(child.program.status, f.at(context, 8))
-        f.store(sweeps, f.at(context, 16))
-        child.module.declare("@parallel", "declare void @parallel(ptr, ptr, i64)")
-        pointer = Value(f, f"@{task}", "ptr")
-        borders = self.bands - 1 if self.reach else 0
-        counts = [f.const("i64", n) for n in (self.bands, borders)]
-        with f.loop(0, 1 + bool(borders)) as phase:
-            f.store(phase, f.at(context, 24))
-            f.call("parallel", "void", pointer, context, phase.eq(0).select(*counts))
-
-    def _task(self, given: list[list[Value]]) -> str:
-        """The function of one band, or one border: block by block, sweep by sweep."""
-        child, name = self.child, self.child.program.name("wave")
-        f: Function = child.module.function(name, "void", ["ptr", "i64"], attributes="nounwind")
-        context, i = f.args
-        table, status = f.load("ptr", context), f.load("ptr", f.at(context, 8))
-        sweeps, phase = (f.load("i64", f.at(context, at)) for at in (16, 24))
-        low, high, left, right = self._ends(phase.eq(0), i)
-        last = sweeps - 1
-        start = low + f.intrinsic("smin", left * last, f.const("i64", 0))
-        stop = high + f.intrinsic("smax", right * last, f.const("i64", 0))
-        ticks = (stop - start + (self.block - 1)) / self.block + last * self.lag
-        with f.loop(0, ticks) as tick, f.loop(0, sweeps) as g:
-            at = start + (tick - g * self.lag) * self.block
-            begin = f.intrinsic("smax", at, low + left * g)
-            end = f.intrinsic("smin", at + self.block, high + right * g)
-            self._sweep(f, given, table, status, g, begin, end)
-        f.ret()
-        return name
-
-    def _ends(self, is_band: Value, i: Value) -> tuple[Value, ...]:
-        """Where the rows of the first sweep begin and end, and how these move with each sweep."""
-        f, reach = i.f, self.reach
-        first, final = i.eq(0), i.eq(self.bands - 1)
-        low = is_band.select(i, i + 1) * self.band
-        high = is_band.select(f.intrinsic("smin", low + self.band, f.const("i64", self.rows)), low)
-        zero = f.const("i64", 0)
-        left = is_band.select(first.select(zero, reach), -reach)
-        right = is_band.select(final.select(zero, -reach), reach)
-        return low, high, left, right
-
-    def _sweep(
-        self, f: Function, given: list[list[Value]], table: Value, status: Value, g: Value,
-        begin: Value, end: Value,
-    ) -> None:  # fmt: skip
-        """Rows of one sweep: of one of the kinds that a step consists of."""
-        w = g / len(self.sweeps)
-        kind = g - w * len(self.sweeps)
-        at = f.at(table, w * (8 * sum(map(len, given))))
-        for k, (s, values) in enumerate(zip(self.sweeps, given, strict=True)):
-            first = begin * s.per_row
-            last = f.intrinsic("smin", end * s.per_row, f.const("i64", s.rounds))
-            with f.when(kind.eq(k) & first.lt(last)):
-                args = [f.load(x.type, f.at(at, 8 * n)) for n, x in enumerate(values)]
-                self._block(f, s, args, status, first, last)
-            at = f.at(at, 8 * len(values))
-
-    def _block(
-        self, f: Function, s: _Sweep, args: list[Value], status: Value, begin: Value, end: Value
-    ) -> None:
+    def _called(self, s: _Sweep) -> list[Value]:
+        """A row of the table: the sweep's function, and what that finds beside its address."""
+        child = self.child
         if s.writer is None:
-            dtype = s.step.target.aval.dtype
-            to, source = (f.at(x, begin, memory_type(dtype)) for x in args)
-            size = (end - begin) * dtype.itemsize
-            f.module.declare("@llvm.memcpy", _MEMCPY)
-            f.do(f"call void @llvm.memcpy.p0.p0.i64({to!r}, {source!r}, {size!r}, i1 false)")
+            values = [child.memory(a.root) for a in s.touched]
+        else:
+            values = [child.argument(root) for root in s.writer.arguments]
+            values.append(child.program.status)
+        name = child.program.name("sweep")
+        f: Function = child.module.function(
+            name, "void", ["ptr", "i64", "i64"], attributes="nounwind"
+        )
+        row, begin, end = f.args
+        begin = begin * s.per_row
+        end = f.intrinsic("smin", end * s.per_row, f.const("i64", s.rounds))
+        args = [f.load(x.type, f.at(row, 8 * k)) for k, x in enumerate(values, 1)]
+        with f.when(begin.lt(end)):
+            self._rounds(f, s, args, begin, end)
+        f.ret()
+        return [Value(child.f, f"@{name}", "ptr"), *values]
+
+    def _rounds(self, f: Function, s: _Sweep, args: list[Value], begin: Value, end: Value) -> None:
+        if s.writer is not None:
+            name = self.child.program.name("nest")
+            s.writer.write(name)
+            f.call(name, "void", *args, begin, end)
             return
-        name = self.child.program.name("nest")
-        s.writer.write(name)
-        f.call(name, "void", *args, status, begin, end)
+        dtype = s.step.target.aval.dtype
+        to, *source = [f.at(x, begin, memory_type(dtype)) for x in args]
+        size = (end - begin) * dtype.itemsize
+        if source:
+            copy_bytes(f, to, source[0], size)
+        else:
+            clear(f, to, size)

@@ -41,6 +41,11 @@ MUTANTS = [
     ),
     Mutant(LLVM + "loops:Carry.advance", "self.turns.set(self.next)", "pass", ("carries",)),
     Mutant(LLVM + "scope:Scope.chain", "self.last.get(root) == k and", "", ("in_place",)),
+    # several steps at once
+    Mutant(LLVM + "waves:_reach", "return far + max(", "return 0 * max(", ("rows nearby",)),
+    Mutant(LLVM + "waves:Waves.__init__", "-(-self.reach // self.block)",
+           "self.reach // self.block", ("rows nearby",)),
+    Mutant(LLVM + "waves:_access", "first -= writer.width", "pass", ("last vectors",)),
     # products in a row
     Mutant(
         LLVM + "dots:goes_on", "written.isdisjoint(root(v) for v in step.invars[-2:])", "True",

@@ -13,6 +13,7 @@ from tests.backends.llvm.mutants import MUTANTS
 from tests.backends.llvm.natively import needed
 from tests.backends.llvm.test_products_native import ROWS
 from tests.backends.llvm.test_programs_native import agrees, written
+from tests.backends.llvm.test_waves import heat, pointwise, together
 from tests.mutants import planted
 
 pytestmark = needed
@@ -20,6 +21,7 @@ pytestmark = needed
 CAUGHT = (AssertionError, CompileError)
 RNG = np.random.default_rng(2)
 V, M = RNG.normal(size=41), RNG.normal(size=(7, 19))
+FIELD = RNG.normal(size=(257, 7))
 PLACES = np.array([3, -1, 5, -7, 0] * 5)
 
 
@@ -66,6 +68,8 @@ PROGRAMS = {
     "carries": (lambda x: fg.scan(lambda c, _: (c[::-1] * 0.5 + x, None), x, None, length=3)[0],
                 [V]),
     "in_place": (in_place, [V]),
+    "rows nearby": (heat, [FIELD, 0.1 * FIELD]),
+    "last vectors": (pointwise, [FIELD, FIELD]),
     "unsigned": (lambda x: (x * x + 2.0**31).astype(np.uint32), [V]),
     "signs": (lambda x: np.tanh(x * 2.0), [V]),
     "maths": (lambda x: np.sin(x * 2.0), [V]),
@@ -84,7 +88,7 @@ def check(names):
 
         for way in ("registers", "narrow"):
             jaxpr, given = laws.captured(flat, args)  # anew: schedules are remembered
-            with written(way), mock.patch.object(dots, "_HELD", 0):
+            with written(way), mock.patch.object(dots, "_HELD", 0), together(_BLOCK=1 << 9):
                 agrees(jaxpr, given)
 
 

@@ -48,7 +48,7 @@ def program():
 
 @pytest.fixture(scope="module")
 def code():
-    return machine().load(program(), ["go_flat", "go_nested"], symbols=threads.symbols())
+    return machine().load(program(), ["go_flat", "go_nested"], symbols=threads.symbols(program()))
 
 
 @pytest.fixture(params=[1, 2, 5])
@@ -145,7 +145,7 @@ funcgrad.config.threads = 4
 import ctypes, sys
 from tests.backends.llvm.test_threads_pool import caller, program
 from funcgrad.backends.llvm.machine import machine
-code = machine().load(program(), ["go_flat", "go_nested"], symbols=threads.symbols())
+code = machine().load(program(), ["go_flat", "go_nested"], symbols=threads.symbols(program()))
 assert threading.active_count() == 1
 assert (caller(code)("flat", 9) == 16).all()
 assert threading.active_count() == 4

@@ -92,6 +92,17 @@ def inside(u, k):
     return fg.scan(step, u, length=13)[0]
 
 
+def moved(u, k):
+    """Rows are written further down than where they come from, and read from above."""
+
+    def step(state, _):
+        u, v = state
+        down = np.concatenate([np.cos(u[:3]), np.sin(u[:-3]) * k[3:]])
+        return (0.7 * u + 0.2 * v, down + 0.5 * shifted(down, -2, 0)), None
+
+    return fg.scan(step, (u, u * k), length=13)[0]
+
+
 def driven(u, k):
     """A row of operands for every step, backwards, and results of every step."""
     force = np.stack([k * i for i in range(9)])
@@ -129,6 +140,11 @@ def test_same_bits(f, shape):
 def test_elements_for_themselves(shape):
     """Rows are vectors then."""
     assert check(pointwise, *fields(shape)) == 1
+
+
+@pytest.mark.parametrize("shape", [(900, 20), (1300, 7)])
+def test_rows_written_elsewhere(shape):
+    assert check(moved, *fields(shape)) == 1
 
 
 def test_three_axes():
@@ -247,7 +263,9 @@ def test_any_number_of_threads():
 def test_large_grids_do_without_being_asked():
     u, k = fields((512, 512))
     with mock.patch.object(loops, "planned", wraps=waves.planned) as asked:
-        found = fg.jit(heat)(u, k)
+        compiled = fg.jit(heat)
+        found = compiled(u, k)
     assert asked.called
+    assert "scan, 12 steps at once:" in str(compiled.explain())
     assert waves.planned(*asked.call_args.args) is not None
     np.testing.assert_allclose(found, heat(u, k), rtol=1e-12, atol=1e-12)
