@@ -30,7 +30,7 @@ from funcgrad.ir.jaxpr import Var
 
 __all__ = ["Waves", "planned"]
 
-_WORTH = 1 << 20  # bytes that a step goes over; less stays near anyhow
+_WORTH = 1 << 21  # bytes that a step goes over; less stays near anyhow
 _NEAR = 1 << 19  # bytes that all sweeps have under way
 _BLOCK = 1 << 15  # bytes of the block of one sweep
 _FEWEST, _MOST = 3, 12  # steps at once
