@@ -28,8 +28,7 @@ class Early:
 def known(nest: Any, level: int, what: str, write: Callable[..., Value], *operands: Any) -> Value:
     """A value that follows from the indices of the loops down to ``level`` (-1: of none), written
     once, where the last of these begins its round."""
-    index = nest.index[level].name if level >= 0 else ""
-    key = (what, index, *[x.name if x.__class__ is Value else x for x in operands])
+    key = (what, *[x.name if x.__class__ is Value else x for x in operands])
     early: Early = nest.early[level + 1]
     if key not in early.made:
         with nest.f.earlier(early.place):

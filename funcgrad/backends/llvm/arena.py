@@ -5,7 +5,8 @@ from __future__ import annotations
 __all__ = ["Arena"]
 
 _ALIGN = 64
-_LARGE, _PAGE, _APART = 1 << 15, 4096, 5184
+_LARGE, _PAGE = 1 << 15, 4096
+_APART = _PAGE + 1088  # from page to page: loads wait for stores that end in the same twelve bits
 
 
 class Arena:

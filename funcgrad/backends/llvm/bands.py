@@ -48,12 +48,14 @@ def _task(f: Function) -> None:
     }
     low, high, left, right = _ends(x, i)
     last = x["sweeps"] - 1
-    start, stop = low + _below(left * last), high - _below(-(right * last))
+    zero = f.const("i64", 0)
+    start = low + f.intrinsic("smin", left * last, zero)
+    stop = high + f.intrinsic("smax", right * last, zero)
     ticks = (stop - start + x["block"] - 1) / x["block"] + last * x["lag"]
     with f.loop(0, ticks) as tick, f.loop(0, x["sweeps"]) as g:
         at = start + (tick - g * x["lag"]) * x["block"]
-        begin = _most(at, low + left * g)
-        end = _least(at + x["block"], high + right * g)
+        begin = f.intrinsic("smax", at, low + left * g)
+        end = f.intrinsic("smin", at + x["block"], high + right * g)
         with f.when(begin.lt(end)):
             row = f.at(x["table"], g * x["stride"])
             f.call(f.load("ptr", row).name, "void", row, begin, end)
@@ -65,20 +67,7 @@ def _ends(x: dict[str, Value], i: Value) -> tuple[Value, ...]:
     is_band, reach = x["phase"].eq(0), x["reach"]
     first, final = i.eq(0), i.eq(x["bands"] - 1)
     low = is_band.select(i, i + 1) * x["band"]
-    high = is_band.select(_least(low + x["band"], x["rows"]), low)
+    high = is_band.select(i.f.intrinsic("smin", low + x["band"], x["rows"]), low)
     left = is_band.select(first.select(0, reach), -reach)
     right = is_band.select(final.select(0, -reach), reach)
     return low, high, left, right
-
-
-def _least(x: Value, y: Value) -> Value:
-    return x.lt(y).select(x, y)
-
-
-def _most(x: Value, y: Value) -> Value:
-    return x.lt(y).select(y, x)
-
-
-def _below(x: Value) -> Value:
-    """x where it is negative, else 0."""
-    return x.lt(0).select(x, 0)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from funcgrad.backends.llvm.ir import Function, Local, Module, Value
+from funcgrad.backends.llvm.places import copy_bytes
 
 __all__ = ["API", "KINDS", "NAME", "ROWS", "WORDS", "door"]
 
@@ -60,13 +61,11 @@ _ITEMS, _NUMBER, _TYPE = tuple.__basicsize__, 16, 8  # CPython 3.14 keeps a hash
 _DATA, _RANK, _DIMS, _DESCR, _FLAGS = 16, 24, 32, 56, 64
 _KIND, _KIND_BITS = 24, ~0xFF000000
 _PLAIN = 0x101  # C-contiguous, aligned
-_MEMCPY = "@llvm.memcpy.p0.p0.i64"
 
 
 def door() -> str:
     """The module of the door's code, as text."""
     module = Module()
-    module.declare(_MEMCPY, f"declare void {_MEMCPY}(ptr, ptr, i64, i1)")
     _Writer(module.function(NAME, "ptr", ["ptr", "ptr", "i64", "ptr"], linkage="")).write()
     return module.text()
 
@@ -152,9 +151,6 @@ class _Writer:
 
     def room(self, type: str, n: Value, align: int) -> Value:
         return self.f.op(f"alloca {type}, {n!r}, align {align}", "ptr")
-
-    def copy(self, to: Value, source: Value, size: Value) -> None:
-        self.f.do(f"call void {_MEMCPY}({to!r}, {source!r}, {size!r}, i1 false)")
 
     # -- what the call must look like --------------------------------------------------------------
 
@@ -293,7 +289,7 @@ class _Writer:
         f.store(f.load("i64", x), to)
         f.jump(end)
         f.begin(long)
-        self.copy(to, x, size)
+        copy_bytes(f, to, x, size)
         f.jump(end)
         f.begin(end)
 
@@ -352,7 +348,7 @@ class _Writer:
             f.begin(end)  # never reached
         made = self.c("PyTuple_New", "ptr", self.count["outputs"])
         self.require(made.ne(0), self.undo)
-        self.copy(f.at(made, _ITEMS), self.results, self.count["outputs"] * 8)
+        copy_bytes(f, f.at(made, _ITEMS), self.results, self.count["outputs"] * 8)
         self.count_call()
         f.ret(made)
 

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from funcgrad.backends.llvm.types import (
-    FOLDED,
     bits,
     constant,
     element,
@@ -52,7 +51,7 @@ class Value:
     def _with(self, op: str, float_op: str, other: Any, swap: bool = False) -> Value:
         y = self.f.lift(other, self.type)
         x, y = (y, self) if swap else (self, y)
-        if self.type == "i64" and op in FOLDED and (found := folded(op, x.name, y.name)):
+        if self.type == "i64" and (found := folded(op, x.name, y.name)):
             return Value(self.f, found, "i64")
         word = float_op if is_float(self.type) else op
         return self.f.op(f"{word} {x.type} {x.name}, {y.name}", self.type)

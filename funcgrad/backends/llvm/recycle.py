@@ -23,6 +23,7 @@ from funcgrad import config
 from funcgrad.backends.llvm.capsules import numpy_function, pointer_of
 from funcgrad.backends.llvm.ir import Function, Module, Value
 from funcgrad.backends.llvm.machine import machine
+from funcgrad.backends.llvm.places import copy_bytes
 
 __all__ = ["LARGE", "Shelf", "shelf"]
 
@@ -147,8 +148,7 @@ def _realloc(w: _Words) -> None:
     f, (_, old, n) = w.f, w.f.args
     made, before = w.new(n), f.load("i64", f.at(old, _LENGTH))
     size = n.lt(before).select(n, before)
-    f.module.declare("@llvm.memcpy", "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
-    f.do(f"call void @llvm.memcpy.p0.p0.i64({made!r}, {old!r}, {size!r}, i1 false)")
+    copy_bytes(f, made, old, size)
     w.release(old, before)
     f.ret(made)
 

@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any
 
 __all__ = [
-    "FOLDED",
     "bits",
     "constant",
     "element",
@@ -111,15 +110,17 @@ def _wrapped(n: int, width: int) -> int:
     return n - (1 << width) if n >> (width - 1) else n
 
 
-FOLDED = ("add", "sub", "mul")
+_FOLDED: dict[str, Any] = {"add": operator.add, "sub": operator.sub, "mul": operator.mul}
 
 
 def folded(op: str, x: str, y: str) -> str | None:
     """The result of an operation on two 64-bit integers, by their names, where it needs no
     instruction: of two constants, or of 0 or 1 and another."""
+    if op not in _FOLDED:
+        return None
     left, right = _integer(x), _integer(y)
     if left is not None and right is not None:
-        return str(_wrapped(getattr(operator, op)(left, right), 64))
+        return str(_wrapped(_FOLDED[op](left, right), 64))
     neutral = 1 if op == "mul" else 0
     if right == neutral:
         return x

@@ -67,11 +67,7 @@ def planned(child: Any, carried: dict[Var, Var], length: int) -> Waves | None:
     touched, or where it would not pay."""
     steps = child.schedule.steps
     changing = set(carried.values())
-    for step in steps:
-        if isinstance(step, Nest):
-            changing.update(step.stored)
-        elif isinstance(step, Init):
-            changing.add(step.target)
+    changing.update(v for step in steps for v in _made(step))
     sweeps = []
     for k, step in enumerate(steps):
         if isinstance(step, Init) and step.start is None:
@@ -85,8 +81,15 @@ def planned(child: Any, carried: dict[Var, Var], length: int) -> Waves | None:
     rows = _rows(sweeps, carried)
     if rows is None:
         return None
-    waves = Waves(child, sweeps, length, _reach(sweeps, rows, carried))
+    waves = Waves(child, sweeps, length, _reach(sweeps, rows))
     return waves if waves.fits() else None
+
+
+def _made(step: Any) -> list[Var]:
+    """What a step makes in memory."""
+    if isinstance(step, Init):
+        return [step.target]
+    return step.stored if isinstance(step, Nest) else []
 
 
 def _begun(child: Any, step: Any, k: int) -> _Sweep | None:
@@ -152,23 +155,21 @@ def _rows(sweeps: list[_Sweep], carried: dict[Var, Var]) -> dict[Var, int] | Non
             if min(a.stride for a in s.touched) <= 0:
                 return None
             for a in s.touched:
-                s.per_row = max(s.per_row, rows.get(carried.get(a.root, a.root), 1) // a.stride)
+                s.per_row = max(s.per_row, rows.get(a.root, 1) // a.stride)
             for a in s.touched:
-                root = carried.get(a.root, a.root)
-                rows[root] = max(rows.get(root, 1), a.stride * s.per_row)
-    agree = all(
-        a.stride * s.per_row == rows[carried.get(a.root, a.root)]
-        for s in sweeps for a in s.touched
-    )  # fmt: skip
+                rows[a.root] = max(rows.get(a.root, 1), a.stride * s.per_row)
+        for pair in carried.items():  # they share their places
+            rows |= dict.fromkeys(pair, max(rows.get(v, 1) for v in pair))
+    agree = all(a.stride * s.per_row == rows[a.root] for s in sweeps for a in s.touched)
     return rows if agree else None
 
 
-def _reach(sweeps: list[_Sweep], rows: dict[Var, int], carried: dict[Var, Var]) -> int:
+def _reach(sweeps: list[_Sweep], rows: dict[Var, int]) -> int:
     """How many rows apart two sweeps can be and yet meet: what one writes, and what the other
     touches, each counted from its own row."""
 
     def away(a: _Access) -> int:
-        row = rows[carried.get(a.root, a.root)]
+        row = rows[a.root]
         return max(0, -(a.first // row), -((a.stride - 1 - a.last) // row))
 
     far = max(away(a) for s in sweeps for a in s.touched)
@@ -229,7 +230,7 @@ class Waves:
         """The rows of the table for one step."""
         child, sweeps, found = self.child, iter(self.sweeps), []
         for step in child.schedule.steps:
-            for v in [step.target] if isinstance(step, Init) else step.stored:
+            for v in _made(step):
                 child.allocate(v)
             if not (isinstance(step, Init) and step.start is None):
                 found.append(self._called(next(sweeps)))
@@ -238,7 +239,7 @@ class Waves:
     def _free(self) -> None:
         child = self.child
         for step in child.schedule.steps:
-            for v in [step.target] if isinstance(step, Init) else step.stored:
+            for v in _made(step):
                 place = child.where[v]
                 if isinstance(place, Memory) and place.offset is not None:
                     child.program.plan.give(place.offset)
